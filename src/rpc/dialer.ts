@@ -1,0 +1,199 @@
+/**
+ * The one door through which connections to servers leave this program.
+ *
+ * Within the own datacenter the classic way: TCP, byte 3 and a TLS handshake when outgoing TLS is
+ * on, then one byte that says what follows. To another datacenter, when federation goes through
+ * mesh gateways: TCP to a gateway, TLS at once with SNI `<node>.server.<dc>.<domain>` and exactly
+ * one ALPN protocol, and no byte at all.
+ */
+
+import type { TlsConfigurator } from '../tls/configurator.ts';
+import type { ByteStream, ConnectOptions, Endpoint, Network } from '../world/world.ts';
+import { NO_REMOTE_SERVER } from './errors.ts';
+
+/** What is spoken on a connection. The byte is the type byte of the classic way. */
+export type DialKind = 'rpc-single' | 'raft' | 'rpc-multi' | 'snapshot';
+
+interface KindFacts {
+  readonly byte: number;
+  readonly alpn: string;
+}
+
+/** Type bytes and their ALPN names (Consul 1.8). */
+export const DIAL_KINDS: Readonly<Record<DialKind, KindFacts>> = {
+  'rpc-single': { byte: 0, alpn: 'consul/rpc-single' },
+  raft: { byte: 1, alpn: 'consul/raft' },
+  'rpc-multi': { byte: 4, alpn: 'consul/rpc-multi' },
+  snapshot: { byte: 5, alpn: 'consul/rpc-snapshot' },
+};
+
+/** Type byte: a TLS handshake follows, then a second type byte inside. */
+export const TLS_BYTE = 3;
+/** Limits of Consul's pool; the handshake limit is ours, Consul has none. */
+export const DIAL_TIMEOUT_MS = 10_000;
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+export interface DialTarget {
+  readonly datacenter: string;
+  /** Node name without the datacenter suffix. */
+  readonly node: string;
+  /** Used within the own datacenter, and to others when there are no gateways. */
+  readonly address: Endpoint;
+  readonly kind: DialKind;
+}
+
+/** Where to find the way to another datacenter: the latest view of the gateway locator. */
+export interface GatewayPicker {
+  /** `host:port` of a gateway on the way to `datacenter`; `avoid` is one that just failed. */
+  pickGateway(datacenter: string, avoid?: string): string | undefined;
+  /** Told of a dial that failed at a gateway, so that others are preferred for a while. */
+  reportFailure(address: string, error: Error): void;
+}
+
+export interface Dialer {
+  /**
+   * Connects and says what will be spoken. Rejects with an `Error` whose text is Go's: `dial tcp
+   * 127.0.0.1:8300: connect: connection refused`.
+   */
+  dial(target: DialTarget): Promise<ByteStream>;
+}
+
+export interface DialerOptions {
+  readonly network: Network;
+  readonly datacenter: string;
+  readonly role: 'server' | 'client';
+  readonly tls: TlsConfigurator;
+  /** Present when federation through mesh gateways is on. */
+  readonly gateways?: GatewayPicker;
+  /** Source address of classic dials; any when absent. */
+  readonly sourceAddress?: string;
+}
+
+export function createDialer(options: DialerOptions): Dialer {
+  return {
+    dial(target) {
+      if (target.node === '') {
+        return Promise.reject(new Error('pool: ConnPool.getNewConn requires a node name'));
+      }
+      const foreign = target.datacenter !== options.datacenter;
+      if (foreign && options.role === 'server' && options.gateways !== undefined) {
+        return dialThroughGateways(options, options.gateways, target);
+      }
+      return dialClassic(options, target);
+    },
+  };
+}
+
+async function dialClassic(options: DialerOptions, target: DialTarget): Promise<ByteStream> {
+  const { network, tls, sourceAddress } = options;
+  const stream = await connect(network, {
+    host: target.address.address,
+    port: target.address.port,
+    timeoutMs: DIAL_TIMEOUT_MS,
+    ...(sourceAddress !== undefined && { sourceAddress }),
+  });
+  const secure = tls.outgoingRpc(target.datacenter, HANDSHAKE_TIMEOUT_MS);
+  let ready = stream;
+  if (secure !== undefined) {
+    stream.write(Uint8Array.of(TLS_BYTE));
+    ready = await network.tlsClient(stream, secure);
+  }
+  ready.write(Uint8Array.of(DIAL_KINDS[target.kind].byte));
+  return ready;
+}
+
+async function dialThroughGateways(
+  options: DialerOptions,
+  gateways: GatewayPicker,
+  target: DialTarget,
+): Promise<ByteStream> {
+  const tls = options.tls.outgoingAlpn(
+    { datacenter: target.datacenter, node: target.node, alpn: DIAL_KINDS[target.kind].alpn },
+    HANDSHAKE_TIMEOUT_MS,
+  );
+  const first = gateways.pickGateway(target.datacenter);
+  if (first === undefined || first === '') throw new Error(NO_REMOTE_SERVER);
+  try {
+    return await dialAlpn(options.network, first, tls);
+  } catch (error) {
+    gateways.reportFailure(first, toError(error));
+    const second = gateways.pickGateway(target.datacenter, first);
+    if (second === undefined || second === '' || second === first) throw error;
+    return dialSecond(options.network, gateways, second, tls);
+  }
+}
+
+async function dialSecond(
+  network: Network,
+  gateways: GatewayPicker,
+  address: string,
+  tls: Parameters<Network['tlsClient']>[1],
+): Promise<ByteStream> {
+  try {
+    return await dialAlpn(network, address, tls);
+  } catch (error) {
+    gateways.reportFailure(address, toError(error));
+    throw error;
+  }
+}
+
+/**
+ * Dials a gateway at `host:port` and runs the handshake. Also what the gossip between datacenters
+ * dials with.
+ */
+export async function dialAlpn(
+  network: Network,
+  address: string,
+  tls: Parameters<Network['tlsClient']>[1],
+): Promise<ByteStream> {
+  const { host, port } = splitHostPort(address);
+  const stream = await connect(network, { host, port, timeoutMs: DIAL_TIMEOUT_MS });
+  return network.tlsClient(stream, tls);
+}
+
+/** Splits `host:port`, `[v6]:port`. Throws on anything else, with Go's words. */
+export function splitHostPort(address: string): { readonly host: string; readonly port: number } {
+  const colon = address.lastIndexOf(':');
+  const port = Number(address.slice(colon + 1));
+  if (colon < 0 || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new Error(`dial tcp: address ${address}: missing port in address`);
+  }
+  const host = address.slice(0, colon);
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  return { host: bare, port };
+}
+
+/** `host:port` with brackets round IPv6. */
+export function joinHostPort(at: { readonly address: string; readonly port: number }): string {
+  return at.address.includes(':') ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
+}
+
+async function connect(network: Network, options: ConnectOptions): Promise<ByteStream> {
+  try {
+    return await network.connectTcp(options);
+  } catch (error) {
+    const to = joinHostPort({ address: options.host, port: options.port });
+    throw new Error(`dial tcp ${to}: ${connectText(error)}`, { cause: error });
+  }
+}
+
+/** Failures of connect(2) by code, in Go's words. */
+const CONNECT_TEXTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused',
+  ECONNRESET: 'connect: connection reset by peer',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  EADDRNOTAVAIL: 'connect: cannot assign requested address',
+  ETIMEDOUT: 'i/o timeout',
+  ENOTFOUND: 'no such host',
+};
+
+function connectText(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  const known = typeof code === 'string' ? CONNECT_TEXTS[code] : undefined;
+  return known ?? toError(error).message;
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
