@@ -1,0 +1,149 @@
+/**
+ * The flags and environment variables that every command shares which talks to an agent, and the
+ * client that follows from them.
+ */
+
+import { HttpClient, UnexpectedStatusError } from '../http-client/client.ts';
+import type { Disk } from '../world/world.ts';
+import { CommandError, type Terminal } from './command.ts';
+import type { FlagSpec, Flags } from './flags.ts';
+
+const DEFAULT_ADDRESS = 'http://127.0.0.1:8500';
+
+/** Flags of all commands that talk to an agent. */
+export const AGENT_FLAGS: readonly FlagSpec[] = [
+  {
+    name: 'http-addr',
+    kind: 'string',
+    help: 'Address of the agent. Also CONSUL_HTTP_ADDR.',
+    fallback: DEFAULT_ADDRESS,
+  },
+  { name: 'token', kind: 'string', help: 'ACL token to send. Also CONSUL_HTTP_TOKEN.' },
+  { name: 'token-file', kind: 'string', help: 'File that holds the ACL token.' },
+  { name: 'ca-file', kind: 'string', help: 'CA certificate for https. Also CONSUL_CACERT.' },
+  { name: 'client-cert', kind: 'string', help: 'Client certificate. Also CONSUL_CLIENT_CERT.' },
+  { name: 'client-key', kind: 'string', help: 'Key of the client certificate.' },
+  { name: 'tls-server-name', kind: 'string', help: 'Name to verify the agent by.' },
+];
+
+/** Flags of commands that read or write data of a datacenter. */
+export const DATACENTER_FLAGS: readonly FlagSpec[] = [
+  { name: 'datacenter', kind: 'string', help: 'Datacenter to ask; the agent’s own when absent.' },
+  { name: 'stale', kind: 'bool', help: 'Allow any server to answer, not only the leader.' },
+];
+
+/** An agent's API as the commands use it: JSON in and out, errors as Consul's tools word them. */
+export interface AgentApi {
+  get(path: string, query?: Query): Promise<Buffer>;
+  put(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
+  delete(path: string, query?: Query): Promise<Buffer>;
+  close(): void;
+}
+
+/** Query parameters: `true` gives the bare name, `undefined` and `false` leave it out. */
+export type Query = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
+
+/** Opens the API that flags and environment name. Rejects when a named file cannot be read. */
+export async function openAgentApi(
+  flags: Flags,
+  terminal: Terminal,
+  disk: Disk,
+): Promise<AgentApi> {
+  const environment = terminal.environment;
+  const url = flags.string('http-addr') ?? environment['CONSUL_HTTP_ADDR'] ?? DEFAULT_ADDRESS;
+  const read = async (path: string | undefined): Promise<string | undefined> =>
+    path === undefined || path === ''
+      ? undefined
+      : Buffer.from(await disk.readFile(path)).toString('utf8');
+  const tokenFile = flags.string('token-file') ?? environment['CONSUL_HTTP_TOKEN_FILE'];
+  const token =
+    flags.string('token') ?? (await read(tokenFile))?.trim() ?? environment['CONSUL_HTTP_TOKEN'];
+  const caPem = await read(flags.string('ca-file') ?? environment['CONSUL_CACERT']);
+  const certPem = await read(flags.string('client-cert') ?? environment['CONSUL_CLIENT_CERT']);
+  const keyPem = await read(flags.string('client-key') ?? environment['CONSUL_CLIENT_KEY']);
+  const serverName = flags.string('tls-server-name') ?? environment['CONSUL_TLS_SERVER_NAME'];
+  const secure = environment['CONSUL_HTTP_SSL'] === 'true' && !/^[a-z]+:\/\//.test(url);
+  const client = new HttpClient({
+    url: secure ? `https://${url}` : url,
+    ...(token ? { token } : {}),
+    ...(caPem === undefined ? {} : { caPem }),
+    ...(certPem === undefined ? {} : { certPem }),
+    ...(keyPem === undefined ? {} : { keyPem }),
+    ...(serverName === undefined ? {} : { serverName }),
+    verify: environment['CONSUL_HTTP_SSL_VERIFY'] !== 'false',
+  });
+  const shown = url.includes('://') ? url : `http://${url}`;
+  const common: Query = {
+    dc: flags.has('datacenter') ? flags.string('datacenter') : undefined,
+    stale: flags.has('stale') ? flags.bool('stale') : undefined,
+  };
+  const send = async (
+    method: 'GET' | 'PUT' | 'DELETE',
+    path: string,
+    query: Query,
+    body?: Uint8Array | string,
+  ): Promise<Buffer> => {
+    const full = `${path}${queryText({ ...common, ...query })}`;
+    try {
+      const answer = await client.expectOk({
+        method,
+        path: full,
+        ...(body === undefined ? {} : { body }),
+      });
+      return answer.body;
+    } catch (error) {
+      if (error instanceof UnexpectedStatusError) throw error;
+      const verb = `${method[0]}${method.slice(1).toLowerCase()}`;
+      throw new Error(`${verb} "${shown}${full}": ${dialText(error)}`, { cause: error });
+    }
+  };
+  return {
+    get: (path, query = {}) => send('GET', path, query),
+    put: (path, query = {}, body) => send('PUT', path, query, body),
+    delete: (path, query = {}) => send('DELETE', path, query),
+    close: () => client.close(),
+  };
+}
+
+/** Runs `work`, wrapping what it throws as `<attempt>: <text>`. */
+export async function attempt<T>(text: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`${text}: ${cause}`, { cause: error });
+  }
+}
+
+function queryText(query: Query): string {
+  const parts = Object.entries(query).flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    if (value === true) return [name];
+    const values = Array.isArray(value) ? value : [value];
+    return values.map((item) => `${name}=${encodeURIComponent(String(item))}`);
+  });
+  return parts.length === 0 ? '' : `?${parts.join('&')}`;
+}
+
+const DIAL_TEXTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by peer',
+  EHOSTUNREACH: 'no route to host',
+  ENOENT: 'no such file or directory',
+  ETIMEDOUT: 'connection timed out',
+};
+
+/** Node's dial errors in the words that scripts written against Consul look for. */
+function dialText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, address, port } = error as Error & {
+    code?: string;
+    address?: string;
+    port?: number;
+  };
+  const text = code === undefined ? undefined : DIAL_TEXTS[code];
+  if (text === undefined) return error.message;
+  return `dial tcp ${address ?? ''}${port === undefined ? '' : `:${port}`}: connect: ${text}`;
+}
