@@ -1,0 +1,196 @@
+/**
+ * LZW as GIF and Go's compress/lzw have it: codes packed from the least significant bit, literals of
+ * 8 bits, code width 9 to 12. The encoder makes the same choices as Go's (which flushes the table
+ * one code early and counts the last data code before the end code), so that its output is the same.
+ */
+
+const CLEAR = 256;
+const END = 257;
+const WIDTH_MIN = 9;
+const WIDTH_MAX = 12;
+const CODES_MAX = 1 << WIDTH_MAX;
+/** At this many assigned codes Go's encoder starts over. */
+const CODES_FULL = CODES_MAX - 1;
+
+/** Slots of the encoder's open-addressing table; a power of two, four times the codes. */
+const SLOTS = CODES_MAX * 4;
+
+class BitWriter {
+  readonly #out: number[] = [];
+  #bits = 0;
+  #count = 0;
+
+  write(code: number, width: number): void {
+    this.#bits |= code << this.#count;
+    this.#count += width;
+    while (this.#count >= 8) {
+      this.#out.push(this.#bits & 0xff);
+      this.#bits >>>= 8;
+      this.#count -= 8;
+    }
+  }
+
+  finish(): Buffer {
+    if (this.#count > 0) this.#out.push(this.#bits & 0xff);
+    return Buffer.from(this.#out);
+  }
+}
+
+/** (prefix, byte) → code, for one generation of the encoder's table. */
+class PairTable {
+  readonly #keys = new Int32Array(SLOTS).fill(-1);
+  readonly #codes = new Uint16Array(SLOTS);
+
+  clear(): void {
+    this.#keys.fill(-1);
+  }
+
+  get(prefix: number, byte: number): number {
+    const key = (prefix << 8) | byte;
+    for (let slot = hash(key); ; slot = (slot + 1) & (SLOTS - 1)) {
+      const found = this.#keys[slot] as number;
+      if (found === key) return this.#codes[slot] as number;
+      if (found === -1) return -1;
+    }
+  }
+
+  set(prefix: number, byte: number, code: number): void {
+    const key = (prefix << 8) | byte;
+    let slot = hash(key);
+    while (this.#keys[slot] !== -1) slot = (slot + 1) & (SLOTS - 1);
+    this.#keys[slot] = key;
+    this.#codes[slot] = code;
+  }
+}
+
+function hash(key: number): number {
+  return (Math.imul(key, 0x9e3779b1) >>> 18) & (SLOTS - 1);
+}
+
+const sharedTable = new PairTable();
+
+/** Compresses `input`; the result may be longer than it. */
+export function lzwCompress(input: Uint8Array): Buffer {
+  const bits = new BitWriter();
+  const table = sharedTable;
+  table.clear();
+  let width = WIDTH_MIN;
+  let highest = END;
+
+  bits.write(CLEAR, width);
+  if (input.length === 0) {
+    bits.write(END, width);
+    return bits.finish();
+  }
+
+  /** Counts a data code; returns whether the table was full and is now empty. */
+  const advance = (): boolean => {
+    highest += 1;
+    if (highest === 1 << width && width < WIDTH_MAX) width += 1;
+    if (highest !== CODES_FULL) return false;
+    bits.write(CLEAR, width);
+    width = WIDTH_MIN;
+    highest = END;
+    table.clear();
+    return true;
+  };
+
+  let code = input[0] as number;
+  for (let at = 1; at < input.length; at++) {
+    const byte = input[at] as number;
+    const longer = table.get(code, byte);
+    if (longer !== -1) {
+      code = longer;
+      continue;
+    }
+    bits.write(code, width);
+    if (!advance()) table.set(code, byte, highest);
+    code = byte;
+  }
+  bits.write(code, width);
+  advance();
+  bits.write(END, width);
+  return bits.finish();
+}
+
+export type LzwResult =
+  | { readonly ok: true; readonly output: Buffer }
+  | { readonly ok: false; readonly error: string };
+
+/** Bytes beyond the end code are ignored. Output longer than `outputMax` bytes is refused. */
+export function lzwDecompress(input: Uint8Array, outputMax: number): LzwResult {
+  const prefix = new Uint16Array(CODES_MAX);
+  const suffix = new Uint8Array(CODES_MAX);
+  const scratch = new Uint8Array(CODES_MAX);
+  let output = Buffer.allocUnsafe(Math.min(outputMax, Math.max(64, input.length * 4)));
+  let length = 0;
+  let width = WIDTH_MIN;
+  let highest = END;
+  let previous = -1;
+  let bits = 0;
+  let count = 0;
+  let at = 0;
+
+  for (;;) {
+    while (count < width) {
+      const byte = input[at++];
+      if (byte === undefined) return { ok: false, error: 'lzw: unexpected end' };
+      bits |= byte << count;
+      count += 8;
+    }
+    const code = bits & ((1 << width) - 1);
+    bits >>>= width;
+    count -= width;
+
+    if (code === CLEAR) {
+      width = WIDTH_MIN;
+      highest = END;
+      previous = -1;
+      continue;
+    }
+    if (code === END) return { ok: true, output: output.subarray(0, length) };
+    if (code > highest) return { ok: false, error: 'lzw: invalid code' };
+
+    // The string of a code is found from its last byte to its first.
+    let start = CODES_MAX;
+    let walk = code;
+    // A code about to be assigned: the previous string and its own first byte, known only below.
+    const unassigned = code === highest && previous !== -1;
+    if (unassigned) {
+      start -= 1;
+      walk = previous;
+    }
+    while (walk >= CLEAR) {
+      scratch[--start] = suffix[walk] as number;
+      walk = prefix[walk] as number;
+    }
+    scratch[--start] = walk;
+    if (unassigned) scratch[CODES_MAX - 1] = walk;
+
+    const size = CODES_MAX - start;
+    if (length + size > outputMax) {
+      return { ok: false, error: `lzw: output exceeds ${outputMax} bytes` };
+    }
+    if (length + size > output.length) {
+      const grown = Buffer.allocUnsafe(Math.min(outputMax, (length + size) * 2));
+      output.copy(grown, 0, 0, length);
+      output = grown;
+    }
+    output.set(scratch.subarray(start), length);
+    length += size;
+
+    if (previous !== -1) {
+      prefix[highest] = previous;
+      suffix[highest] = walk;
+    }
+    previous = code;
+    highest += 1;
+    if (highest >= 1 << width) {
+      if (width < WIDTH_MAX) width += 1;
+      else {
+        previous = -1;
+        highest -= 1;
+      }
+    }
+  }
+}
