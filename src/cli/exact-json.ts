@@ -13,13 +13,14 @@ export type ExactJson =
   | { readonly [key: string]: ExactJson };
 
 const MARK = '\u0000int:';
-/** A string literal (skipped), or an integer of 16 digits or more that is not part of a float. */
-const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+/** A string literal or a number: numbers are matched whole, so that a fraction is no integer. */
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const LONG_INTEGER = /^-?\d{16,}$/;
 
 /** Parses JSON text; throws a SyntaxError as `JSON.parse` does. */
 export function parseJsonExactly(text: string): ExactJson {
-  const marked = text.replace(STRING_OR_LONG_INTEGER, (found) =>
-    found.startsWith('"') ? found : JSON.stringify(`${MARK}${found}`),
+  const marked = text.replace(STRING_OR_NUMBER, (found) =>
+    LONG_INTEGER.test(found) ? JSON.stringify(`${MARK}${found}`) : found,
   );
   return JSON.parse(marked, (_key, value: ExactJson) =>
     typeof value === 'string' && value.startsWith(MARK) ? exact(value.slice(MARK.length)) : value,
