@@ -1,0 +1,93 @@
+/**
+ * The RPC server: takes connections that the port has sorted and serves methods on them, one
+ * conversation each (`rpc-single`) or one for each stream of a yamux session (`rpc-multi`).
+ */
+
+import { YamuxSession } from '../../wire/yamux/session.ts';
+import type { ByteStream, Clock } from '../../world/world.ts';
+import type { RpcOrigin, ServedMethod } from '../method.ts';
+import { serveConversation } from './conversation.ts';
+import { RpcRegistry } from './registry.ts';
+
+export interface RpcServerOptions {
+  readonly clock: Clock;
+  readonly methods: readonly ServedMethod[];
+  /** Answers a request; the default calls the method's own handler. The router forwards here. */
+  readonly dispatch?: (
+    served: ServedMethod,
+    request: unknown,
+    origin: RpcOrigin,
+  ) => Promise<unknown>;
+}
+
+/** Counts since the start. */
+export interface RpcServerCounts {
+  readonly connections: number;
+  readonly sessions: number;
+  readonly streams: number;
+  readonly calls: number;
+  readonly failedCalls: number;
+}
+
+export class RpcServer {
+  readonly registry: RpcRegistry;
+  readonly #clock: Clock;
+  readonly #dispatch: NonNullable<RpcServerOptions['dispatch']>;
+  readonly #sessions = new Set<YamuxSession>();
+  readonly #singles = new Set<ByteStream>();
+  #counts = { connections: 0, sessions: 0, streams: 0, calls: 0, failedCalls: 0 };
+
+  constructor(options: RpcServerOptions) {
+    this.registry = new RpcRegistry(options.methods);
+    this.#clock = options.clock;
+    this.#dispatch =
+      options.dispatch ?? ((served, request, origin) => served.handle(request, origin));
+  }
+
+  counts(): RpcServerCounts {
+    return { ...this.#counts };
+  }
+
+  /** Serves a connection that carries one conversation. */
+  serveSingle(stream: ByteStream): void {
+    this.#counts.connections += 1;
+    this.#singles.add(stream);
+    this.#converse(stream, () => this.#singles.delete(stream));
+  }
+
+  /** Serves a connection that carries a yamux session. */
+  serveMulti(connection: ByteStream): void {
+    this.#counts.connections += 1;
+    this.#counts.sessions += 1;
+    const session = new YamuxSession({
+      connection,
+      role: 'server',
+      clock: this.#clock,
+      accepted: (stream) => {
+        this.#counts.streams += 1;
+        this.#converse(stream);
+      },
+      closed: () => this.#sessions.delete(session),
+    });
+    this.#sessions.add(session);
+  }
+
+  /** Ends all sessions and connections; what is being answered is not waited for. */
+  close(): void {
+    for (const session of [...this.#sessions]) session.close();
+    for (const stream of [...this.#singles]) stream.destroy();
+    this.#singles.clear();
+  }
+
+  #converse(stream: ByteStream, over?: () => void): void {
+    serveConversation(stream, {
+      registry: this.registry,
+      dispatch: this.#dispatch,
+      answered: (_method, error) => {
+        this.#counts.calls += 1;
+        if (error !== '') this.#counts.failedCalls += 1;
+      },
+      ...(over !== undefined && { over }),
+    });
+  }
+}
