@@ -23,4 +23,16 @@ export const RPC_ROUTES = [
     to: 'server',
     why: 'type byte 5 or ALPN consul/rpc-snapshot: somebody saves or restores a snapshot',
   },
+  {
+    from: 'alpn-listener',
+    type: 'packets.received',
+    to: 'wanfed-transport',
+    why: 'gossip of other datacenters that came through a mesh gateway',
+  },
+  {
+    from: 'alpn-listener',
+    type: 'stream.accepted',
+    to: 'wanfed-transport',
+    why: 'a push/pull of another datacenter that came through a mesh gateway',
+  },
 ] as const satisfies readonly RouteShape[];

@@ -87,13 +87,13 @@ export class YamuxSession implements StreamPort {
       frame: (header) => this.#frame(header),
       payload: (part, last) => this.#payload(part, last),
     });
+    this.#timer = options.clock.setTimeout(() => this.#ping(), PING_INTERVAL_MS);
     this.#connection.listen({
       data: (chunk) => this.#parser.feed(chunk),
       end: () => this.close(),
       drain: () => this.#drained(),
       closed: (error) => this.close(error),
     });
-    this.#timer = options.clock.setTimeout(() => this.#ping(), PING_INTERVAL_MS);
   }
 
   get streamCount(): number {
