@@ -82,8 +82,9 @@ export class ValueSplitter {
       if (bytes === undefined) return;
       this.#heldBytes -= bytes.length;
       const end = this.#scan(bytes);
-      if (end < 0) return this.#fail('malformed');
-      if (!this.#done) {
+      if (end < 0) {
+        this.#fail('malformed');
+      } else if (!this.#done) {
         this.#keep(bytes);
         if (this.#partsBytes > this.#bytesMax) this.#fail('too large');
       } else {
