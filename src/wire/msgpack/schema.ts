@@ -91,8 +91,24 @@ export const i32 = integer(-0x8000_0000, 0x7fff_ffff, 'int32');
 export const i64 = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'int64');
 /** An unsigned 64-bit integer (index, term) of which only those below 2^53 are accepted. */
 export const u64 = integer(0, Number.MAX_SAFE_INTEGER, 'uint64');
-/** A Go duration: integer nanoseconds, below 104 days exact. */
-export const duration = i64;
+/**
+ * A Go duration: integer nanoseconds. Exact below 104 days; beyond, the nearest number there is
+ * (exact for whole hours at any length).
+ */
+export const duration: Codec<number> = {
+  encode(writer, value) {
+    if (Number.isSafeInteger(value)) writer.int(value);
+    else writer.bigint(BigInt(value));
+  },
+  decode(reader) {
+    if (reader.tryNil()) return 0;
+    const value = Number(reader.bigintOrNumber());
+    if (value >= 2 ** 63) throw new MalformedError(`${value} does not fit a duration`);
+    return value;
+  },
+  zero: () => 0,
+  isEmpty: (value) => value === 0,
+};
 
 /** A 64-bit integer that may use all its bits (KV flags, lamport times). */
 export const bigU64: Codec<bigint> = {
