@@ -1,7 +1,6 @@
 /** Nodes, service instances and what is asked and answered about them. */
 
 import {
-  any,
   bool,
   i64,
   map,
@@ -13,6 +12,7 @@ import {
 } from '../wire/msgpack/schema.ts';
 import { QueryMeta, QueryOptions, QuerySource, RaftIndex, WriteRequest } from './blocks.ts';
 import { HealthCheck } from './health-check.ts';
+import { opaqueMap } from './opaque.ts';
 import { ServiceDefinition } from './service-definition.ts';
 import { ExposeConfig, MeshGatewayConfig, ServiceAddress, Weights } from './service-parts.ts';
 
@@ -36,7 +36,7 @@ export const Upstream = struct({
   Datacenter: str,
   LocalBindAddress: str,
   LocalBindPort: i64,
-  Config: map(any),
+  Config: opaqueMap,
   MeshGateway: MeshGatewayConfig,
   IngressHosts: slice(str),
 });
@@ -47,7 +47,7 @@ export const ConnectProxyConfig = struct({
   DestinationServiceID: str,
   LocalServiceAddress: str,
   LocalServicePort: i64,
-  Config: map(any),
+  Config: opaqueMap,
   Upstreams: slice(Upstream),
   MeshGateway: MeshGatewayConfig,
   Expose: ExposeConfig,

@@ -1,7 +1,6 @@
 /** Connect's certificate authority: roots, configuration, the built-in provider's state. */
 
 import {
-  any,
   bigU64,
   bool,
   i64,
@@ -14,6 +13,7 @@ import {
 } from '../wire/msgpack/schema.ts';
 import { time } from '../wire/msgpack/time.ts';
 import { QueryMeta, RaftIndex, raftIndex, WriteRequest } from './blocks.ts';
+import { opaqueMap } from './opaque.ts';
 
 export const CARoot = struct({
   ID: str,
@@ -64,7 +64,7 @@ export type IssuedCert = TypeOf<typeof IssuedCert>;
 export const CAConfiguration = struct({
   ClusterID: str,
   Provider: str,
-  Config: map(any),
+  Config: opaqueMap,
   State: map(str),
   ForceWithoutCrossSigning: bool,
   ...RaftIndex.fields,

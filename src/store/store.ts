@@ -1,0 +1,91 @@
+/**
+ * The state store: one writer, any number of readers. Commands are applied one by one, a batch of
+ * them is published as one view, and those who wait for what has changed are woken.
+ */
+
+import type { Tree } from './table.ts';
+import { layout } from './tables.ts';
+import { type Effects, StoreError, type TouchedKeys, Transaction } from './transaction.ts';
+import { StoreView } from './view.ts';
+import { WaiterMap, type Wake, type WatchSet } from './watch.ts';
+
+/** What readers need of a store. */
+export interface StoreSource {
+  /** The latest published version. */
+  view(): StoreView;
+  /** Calls `wake` once when something in `watches` changes. Returns the way to give up. */
+  watch(watches: WatchSet, wake: Wake): () => void;
+}
+
+/** The outcome of a command: an error is a value. */
+export type Outcome<T> = T | StoreError;
+
+export class Store implements StoreSource {
+  #trees: Tree[] = layout.emptyTrees();
+  #touched: TouchedKeys = [];
+  #appliedIndex = 0;
+  #view: StoreView = new StoreView(layout.emptyTrees(), 0);
+  #effects: Effects = { lockDelays: [] };
+  readonly #waiters = new WaiterMap();
+
+  view(): StoreView {
+    return this.#view;
+  }
+
+  watch(watches: WatchSet, wake: Wake): () => void {
+    return this.#waiters.add(watches, wake);
+  }
+
+  /** Readers that wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /**
+   * Applies one command. What `change` throws as `StoreError` undoes the command and is returned;
+   * any other error undoes it too and is thrown on.
+   */
+  apply<T>(index: number, change: (tx: Transaction) => T): Outcome<T> {
+    const tx = new Transaction(index, this.#trees, this.#touched);
+    this.#appliedIndex = Math.max(this.#appliedIndex, index);
+    try {
+      const result = change(tx);
+      this.#effects.lockDelays.push(...tx.effects.lockDelays);
+      return result;
+    } catch (error) {
+      tx.rollBack();
+      if (error instanceof StoreError) return error;
+      throw error;
+    }
+  }
+
+  /** Makes what was applied visible, wakes whom it concerns, returns the consequences. */
+  publish(): Effects {
+    const touched = this.#touched;
+    const effects = this.#effects;
+    this.#touched = [];
+    this.#effects = { lockDelays: [] };
+    const trees = this.#view.trees.map((tree, slot) =>
+      touched[slot] === undefined ? tree : (this.#trees[slot] ?? tree).clone(),
+    );
+    this.#view = new StoreView(trees, this.#appliedIndex);
+    this.#waiters.wake(touched);
+    return effects;
+  }
+
+  /**
+   * Takes the content of `restored`, which must not be used any more; blocked readers are woken,
+   * as what they wait for may never come. `appliedIndex` is that of the snapshot.
+   */
+  replace(restored: Store, appliedIndex: number): void {
+    this.#trees = restored.#trees;
+    this.#touched = [];
+    this.#effects = { lockDelays: [] };
+    this.#appliedIndex = appliedIndex;
+    this.#view = new StoreView(
+      this.#trees.map((tree) => tree.clone()),
+      appliedIndex,
+    );
+    this.#waiters.wakeRestored();
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * A consistent, immutable version of the whole store. Views are cheap: a commit shares all that it
+ * did not touch with the view before.
+ */
+
+import {
+  nameKey,
+  SEPARATOR,
+  type Table,
+  type TableIndex,
+  type Tree,
+  visitPrefix,
+} from './table.ts';
+import { indexTable } from './tables.ts';
+import type { WatchSet } from './watch.ts';
+
+/** Reads rows; a watching reader also notes what was looked at. */
+export interface StoreReader {
+  /** The row with this primary key. */
+  first<Row>(table: Table<Row>, key: string): Row | undefined;
+  /** All rows whose primary key starts with `prefix`, in order of keys. */
+  scan<Row>(table: Table<Row>, prefix: string): Row[];
+  /** All rows found by `key` in a lookup, in order of primary keys. */
+  lookup<Row>(index: TableIndex<Row>, key: string): Row[];
+  /** Value of an index row; undefined when it does not exist. */
+  indexRow(name: string): number | undefined;
+  /** The same rows, noting nothing: for what the watch of something else covers. */
+  readonly unwatched: StoreReader;
+}
+
+/** The read functions over plain trees. */
+export class TreeReader implements StoreReader {
+  readonly trees: readonly Tree[];
+
+  constructor(trees: readonly Tree[]) {
+    this.trees = trees;
+  }
+
+  get unwatched(): StoreReader {
+    return this;
+  }
+
+  first<Row>(table: Table<Row>, key: string): Row | undefined {
+    return this.#tree(table.slot).get(key) as Row | undefined;
+  }
+
+  scan<Row>(table: Table<Row>, prefix: string): Row[] {
+    return this.#collect<Row>(table.slot, prefix);
+  }
+
+  lookup<Row>(index: TableIndex<Row>, key: string): Row[] {
+    return this.#collect<Row>(index.slot, key + SEPARATOR);
+  }
+
+  indexRow(name: string): number | undefined {
+    return this.first(indexTable, nameKey(name))?.value;
+  }
+
+  /** Calls `visit` with rows in order of keys, from `from` on, until it returns false. */
+  visit<Row>(table: Table<Row>, from: string, visit: (row: Row, key: string) => boolean): void {
+    const tree = this.#tree(table.slot);
+    const last = tree.maxKey();
+    if (last === undefined || last < from) return;
+    tree.forRange(from, last, true, (key, row) =>
+      visit(row as Row, key) ? undefined : { break: true },
+    );
+  }
+
+  count<Row>(table: Table<Row>): number {
+    return this.#tree(table.slot).size;
+  }
+
+  #collect<Row>(slot: number, prefix: string): Row[] {
+    const rows: Row[] = [];
+    visitPrefix(this.#tree(slot), prefix, (row) => {
+      rows.push(row as Row);
+      return true;
+    });
+    return rows;
+  }
+
+  #tree(slot: number): Tree {
+    const tree = this.trees[slot];
+    if (tree === undefined) throw new RangeError(`no tree in slot ${slot}`);
+    return tree;
+  }
+}
+
+/** One version of the store. */
+export class StoreView extends TreeReader {
+  /** Log index of the last command applied. Not the index of any row: those may be higher. */
+  readonly appliedIndex: number;
+
+  constructor(trees: readonly Tree[], appliedIndex: number) {
+    super(trees);
+    this.appliedIndex = appliedIndex;
+  }
+}
+
+/** Reads a view and notes in `watches` what was read. */
+export class WatchingReader implements StoreReader {
+  readonly unwatched: StoreReader;
+  readonly #watches: WatchSet;
+
+  constructor(view: StoreReader, watches: WatchSet) {
+    this.unwatched = view.unwatched;
+    this.#watches = watches;
+  }
+
+  first<Row>(table: Table<Row>, key: string): Row | undefined {
+    this.#watches.key(table.slot, key);
+    return this.unwatched.first(table, key);
+  }
+
+  scan<Row>(table: Table<Row>, prefix: string): Row[] {
+    this.#watches.prefix(table.slot, prefix);
+    return this.unwatched.scan(table, prefix);
+  }
+
+  lookup<Row>(index: TableIndex<Row>, key: string): Row[] {
+    this.#watches.prefix(index.slot, key + SEPARATOR);
+    return this.unwatched.lookup(index, key);
+  }
+
+  indexRow(name: string): number | undefined {
+    this.#watches.key(indexTable.slot, nameKey(name));
+    return this.unwatched.indexRow(name);
+  }
+}
