@@ -1,0 +1,175 @@
+/**
+ * The HTTP door: one node:http server on one address. Turns sockets into requests and answers into
+ * bytes; everything else is decided by `serveRequest`.
+ */
+
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Endpoint } from '../world/world.ts';
+import { type HttpAnswer, HttpError } from './message.ts';
+import type { RouteTable } from './router.ts';
+import { type RawRequest, type ServeOptions, serveRequest } from './serve.ts';
+
+/** Larger bodies are refused; what has its own limit (KV) is far below. */
+export const BODY_BYTES_MAX = 64 * 1024 * 1024;
+/** As Go's server: a larger header block is answered with 431. */
+export const HEADER_BYTES_MAX = 1024 * 1024;
+/** Consul's `limits.http_max_conns_per_client`. */
+export const CONNECTIONS_PER_CLIENT_MAX = 200;
+/** Bodies below this are not worth compressing. */
+const GZIP_BYTES_MIN = 1400;
+
+const TOO_MANY =
+  'Your IP is issuing too many concurrent connections, please rate limit your calls\n';
+
+export interface HttpListener {
+  readonly endpoint: Endpoint;
+  /** Stops listening and drops all connections. */
+  close(): Promise<void>;
+}
+
+export interface ListenOptions<Context> extends ServeOptions {
+  readonly at: Endpoint;
+  readonly table: RouteTable<Context>;
+  readonly context: Context;
+  readonly connectionsPerClientMax?: number;
+}
+
+/** Rejects when the address cannot be used (`EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`). */
+export async function listenHttp<Context>(options: ListenOptions<Context>): Promise<HttpListener> {
+  const server = createServer(
+    { maxHeaderSize: HEADER_BYTES_MAX, keepAlive: true, requestTimeout: 0 },
+    (incoming, outgoing) => {
+      exchange(incoming, outgoing, options).catch((error) => outgoing.destroy(error as Error));
+    },
+  );
+  const clients = new ClientCount(options.connectionsPerClientMax ?? CONNECTIONS_PER_CLIENT_MAX);
+  server.on('connection', (socket: Socket) => clients.admit(socket));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.at.port, options.at.address, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const bound = server.address() as AddressInfo;
+  return {
+    endpoint: { address: bound.address, port: bound.port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Connections by client address. */
+class ClientCount {
+  readonly #counts = new Map<string, number>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  admit(socket: Socket): void {
+    const address = socket.remoteAddress ?? '';
+    const count = (this.#counts.get(address) ?? 0) + 1;
+    this.#counts.set(address, count);
+    socket.once('close', () => {
+      const left = (this.#counts.get(address) ?? 1) - 1;
+      if (left > 0) this.#counts.set(address, left);
+      else this.#counts.delete(address);
+    });
+    if (count <= this.#max) return;
+    const head = `HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nContent-Length: ${TOO_MANY.length}\r\nConnection: close\r\n\r\n`;
+    socket.end(head + TOO_MANY);
+    socket.destroySoon();
+  }
+}
+
+async function exchange<Context>(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  options: ListenOptions<Context>,
+): Promise<void> {
+  const gone = new AbortController();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) gone.abort(new Error('client disconnected'));
+  });
+  incoming.on('error', () => gone.abort(new Error('client disconnected')));
+  const raw = toRawRequest(incoming, gone.signal);
+  const answer = await serveRequest(raw, options.table, options.context, options);
+  if (outgoing.destroyed) return;
+  await write(incoming, outgoing, answer);
+}
+
+function toRawRequest(incoming: IncomingMessage, signal: AbortSignal): RawRequest {
+  const headers: Record<string, string | undefined> = {};
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  const length = incoming.headers['content-length'];
+  let body: Promise<Buffer> | null = null;
+  return {
+    method: incoming.method ?? 'GET',
+    target: incoming.url ?? '/',
+    headers,
+    remoteAddress: incoming.socket.remoteAddress ?? '',
+    signal,
+    contentLength: length === undefined ? null : Number(length),
+    body: () => {
+      body ??= readBody(incoming);
+      return body;
+    },
+  };
+}
+
+async function readBody(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > BODY_BYTES_MAX) {
+      throw new HttpError(413, `Request body too large, max size: ${BODY_BYTES_MAX} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, size);
+}
+
+const gzipAsync = promisify<Buffer, Buffer>(gzip);
+
+async function write(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  answer: HttpAnswer,
+): Promise<void> {
+  const body = bodyBytes(answer);
+  outgoing.statusCode = answer.status;
+  for (const [name, value] of Object.entries(answer.headers)) outgoing.setHeader(name, value);
+  outgoing.setHeader('Vary', 'Accept-Encoding');
+  if (body.length >= GZIP_BYTES_MIN && acceptsGzip(incoming)) {
+    outgoing.setHeader('Content-Encoding', 'gzip');
+    outgoing.end(await gzipAsync(body));
+  } else {
+    outgoing.setHeader('Content-Length', body.length);
+    outgoing.end(incoming.method === 'HEAD' ? undefined : body);
+  }
+  // What was not read of the request must not stay in the pipe of a kept connection.
+  if (!incoming.complete) incoming.resume();
+}
+
+function bodyBytes({ body }: HttpAnswer): Buffer {
+  if (body === null) return Buffer.alloc(0);
+  return typeof body === 'string'
+    ? Buffer.from(body)
+    : Buffer.from(body.buffer, body.byteOffset, body.length);
+}
+
+function acceptsGzip(incoming: IncomingMessage): boolean {
+  const accepted = String(incoming.headers['accept-encoding'] ?? '');
+  return accepted.split(',').some((one) => /^\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*$)|$)/.test(one));
+}

@@ -1,0 +1,34 @@
+/** `Internal.*`: what servers and agents ask each other for their own purposes. */
+
+import { DCSpecificRequest, NodeSpecificRequest } from '../../model/blocks.ts';
+import {
+  IndexedNodeDump,
+  IndexedNodesWithGateways,
+  ServiceDumpRequest,
+} from '../../model/catalog.ts';
+import { EventFireRequest, EventFireResponse } from '../../model/event.ts';
+import type { RpcMethod } from '../method.ts';
+
+export const INTERNAL_NODE_INFO: RpcMethod<NodeSpecificRequest, IndexedNodeDump> = {
+  name: 'Internal.NodeInfo',
+  request: NodeSpecificRequest,
+  reply: IndexedNodeDump,
+};
+
+export const INTERNAL_NODE_DUMP: RpcMethod<DCSpecificRequest, IndexedNodeDump> = {
+  name: 'Internal.NodeDump',
+  request: DCSpecificRequest,
+  reply: IndexedNodeDump,
+};
+
+export const INTERNAL_SERVICE_DUMP: RpcMethod<ServiceDumpRequest, IndexedNodesWithGateways> = {
+  name: 'Internal.ServiceDump',
+  request: ServiceDumpRequest,
+  reply: IndexedNodesWithGateways,
+};
+
+export const INTERNAL_EVENT_FIRE: RpcMethod<EventFireRequest, EventFireResponse> = {
+  name: 'Internal.EventFire',
+  request: EventFireRequest,
+  reply: EventFireResponse,
+};
