@@ -8,7 +8,7 @@
  */
 
 import type { TlsConfigurator } from '../tls/configurator.ts';
-import type { ByteStream, ConnectOptions, Endpoint, Network } from '../world/world.ts';
+import type { ByteStream, Endpoint, Network } from '../world/world.ts';
 import { NO_REMOTE_SERVER } from './errors.ts';
 
 /** What is spoken on a connection. The byte is the type byte of the classic way. */
@@ -86,7 +86,7 @@ export function createDialer(options: DialerOptions): Dialer {
 
 async function dialClassic(options: DialerOptions, target: DialTarget): Promise<ByteStream> {
   const { network, tls, sourceAddress } = options;
-  const stream = await connect(network, {
+  const stream = await network.connectTcp({
     host: target.address.address,
     port: target.address.port,
     timeoutMs: DIAL_TIMEOUT_MS,
@@ -147,7 +147,7 @@ export async function dialAlpn(
   tls: Parameters<Network['tlsClient']>[1],
 ): Promise<ByteStream> {
   const { host, port } = splitHostPort(address);
-  const stream = await connect(network, { host, port, timeoutMs: DIAL_TIMEOUT_MS });
+  const stream = await network.connectTcp({ host, port, timeoutMs: DIAL_TIMEOUT_MS });
   return network.tlsClient(stream, tls);
 }
 
@@ -161,37 +161,6 @@ export function splitHostPort(address: string): { readonly host: string; readonl
   const host = address.slice(0, colon);
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
   return { host: bare, port };
-}
-
-/** `host:port` with brackets round IPv6. */
-export function joinHostPort(at: { readonly address: string; readonly port: number }): string {
-  return at.address.includes(':') ? `[${at.address}]:${at.port}` : `${at.address}:${at.port}`;
-}
-
-async function connect(network: Network, options: ConnectOptions): Promise<ByteStream> {
-  try {
-    return await network.connectTcp(options);
-  } catch (error) {
-    const to = joinHostPort({ address: options.host, port: options.port });
-    throw new Error(`dial tcp ${to}: ${connectText(error)}`, { cause: error });
-  }
-}
-
-/** Failures of connect(2) by code, in Go's words. */
-const CONNECT_TEXTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connect: connection refused',
-  ECONNRESET: 'connect: connection reset by peer',
-  EHOSTUNREACH: 'connect: no route to host',
-  ENETUNREACH: 'connect: network is unreachable',
-  EADDRNOTAVAIL: 'connect: cannot assign requested address',
-  ETIMEDOUT: 'i/o timeout',
-  ENOTFOUND: 'no such host',
-};
-
-function connectText(error: unknown): string {
-  const code = (error as { readonly code?: unknown } | null)?.code;
-  const known = typeof code === 'string' ? CONNECT_TEXTS[code] : undefined;
-  return known ?? toError(error).message;
 }
 
 function toError(error: unknown): Error {

@@ -6,8 +6,9 @@
 import { type Codec, decode, encode } from '../../wire/msgpack/schema.ts';
 import { encodeRequest } from '../../wire/rpc/headers.ts';
 import { YamuxSession } from '../../wire/yamux/session.ts';
+import { endpointText } from '../../world/errors.ts';
 import type { Clock, TimerId } from '../../world/world.ts';
-import { type Dialer, joinHostPort } from '../dialer.ts';
+import type { Dialer } from '../dialer.ts';
 import {
   FAILED_TO_GET_CONN,
   FAILED_TO_START_STREAM,
@@ -173,7 +174,7 @@ export class RpcPool {
 
   async #sessionTo(server: RpcServerEntry): Promise<PooledSession> {
     // Two nodes may share an address behind a gateway, and two datacenters a node and an address.
-    const key = `${server.datacenter}/${server.node}:${joinHostPort(server.address)}`;
+    const key = `${server.datacenter}/${server.node}:${endpointText(server.address)}`;
     const known = this.#sessions.get(key);
     if (known?.session.open) return known;
     if (known !== undefined) this.#drop(known);
