@@ -1,8 +1,149 @@
-/** Messages and routes of the concern "federation". */
+/**
+ * Messages of the federation: where mesh gateways are found, which of them lead where, whether the
+ * way through the own ones works, and who is told.
+ */
 
+import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import type { RouteShape } from './shape.ts';
 
-// biome-ignore lint/suspicious/noEmptyInterface: filled when the concern lands
-export interface FederationMessages {}
+export interface FederationMessages {
+  /** Addresses `host:port` of the primary's gateways, WAN side, from configuration or discovery. */
+  'primary-gateways.discovered': { readonly addresses: readonly string[] };
+  /** The same, at the end of its way: replaces the locator's fallback list. */
+  'fallback.refresh': { readonly addresses: readonly string[] };
+  /** The primary's gateways are known from federation states, for the first time. */
+  'primary-gateways.learned': { readonly addresses: readonly string[] };
+  'gateways.changed': { readonly choices: GatewayChoices };
+  /** A gateway toward the primary can be picked, for the first time. */
+  'gateways.ready': { readonly choices: GatewayChoices };
+  /** A gateway could not be dialed. */
+  'gateway.unreachable': { readonly address: string; readonly error: string };
+  /** A fetch of the primary's federation states came back. */
+  'replication.succeeded': { readonly index: number };
+  'replication.failed': { readonly error: string };
+  /** Every server that matters understands federation states; holds for the life of the process. */
+  'federation-support.latched': { readonly because: 'members' | 'records' };
+  /** A task has used up its attempts. The agent ends with status 1. */
+  'retry-join.exhausted': { readonly error: string };
+}
 
-export const FEDERATION_ROUTES = [] as const satisfies readonly RouteShape[];
+const WHY = {
+  discovered: 'addresses from configuration or discovery, one layer down',
+  choices: 'they pick from it, synchronously, whenever they dial',
+  outcome: 'is the way through local gateways alive?',
+  unreachable: 'what was last wrong with which gateway',
+  latched: 'federation states are understood by all: begin',
+  exhausted: 'retry_max is used up: the agent ends',
+} as const;
+
+export const FEDERATION_ROUTES = [
+  {
+    from: 'retry-join.primary-gateways',
+    type: 'primary-gateways.discovered',
+    to: 'agent',
+    why: WHY.discovered,
+  },
+  { from: 'agent', type: 'primary-gateways.discovered', to: 'server', why: WHY.discovered },
+  { from: 'server', type: 'fallback.refresh', to: 'gateway-locator', why: 'its last choice' },
+  {
+    from: 'gateway-locator',
+    type: 'primary-gateways.learned',
+    to: 'retry-join.primary-gateways',
+    why: 'federation states know more than the configuration: stop asking',
+  },
+  {
+    from: 'gateway-locator',
+    type: 'gateways.ready',
+    to: 'retry-join.wan',
+    why: 'only now is a WAN join possible',
+  },
+  { from: 'gateway-locator', type: 'gateways.changed', to: 'wanfed-transport', why: WHY.choices },
+  { from: 'gateway-locator', type: 'gateways.changed', to: 'rpc-router', why: WHY.choices },
+  {
+    from: 'gateway-locator',
+    type: 'gateways.changed',
+    to: 'server',
+    why: 'the view that dialers share, and the status of the federation',
+  },
+  {
+    from: 'wanfed-transport',
+    type: 'gateway.unreachable',
+    to: 'gateway-locator',
+    why: WHY.unreachable,
+  },
+  { from: 'rpc-router', type: 'gateway.unreachable', to: 'gateway-locator', why: WHY.unreachable },
+  {
+    from: 'federation-replicator',
+    type: 'replication.succeeded',
+    to: 'gateway-locator',
+    why: WHY.outcome,
+  },
+  {
+    from: 'federation-replicator',
+    type: 'replication.failed',
+    to: 'gateway-locator',
+    why: WHY.outcome,
+  },
+  {
+    from: 'wanfed-transport',
+    type: 'packets.send',
+    to: 'socket-transport.wan',
+    why: 'peers of the own datacenter are reached by plain sockets',
+  },
+  {
+    from: 'wanfed-transport',
+    type: 'stream.open',
+    to: 'socket-transport.wan',
+    why: 'peers of the own datacenter are reached by plain sockets',
+  },
+  {
+    from: 'federation-support',
+    type: 'federation-support.latched',
+    to: 'federation-replicator',
+    why: WHY.latched,
+  },
+  {
+    from: 'federation-support',
+    type: 'federation-support.latched',
+    to: 'federation-anti-entropy',
+    why: WHY.latched,
+  },
+  {
+    from: 'gossip.lan',
+    type: 'lan-members.changed',
+    to: 'federation-support',
+    why: 'whether all servers know federation states',
+  },
+  {
+    from: 'gossip.wan',
+    type: 'wan-members.changed',
+    to: 'federation-support',
+    why: "whether the primary's servers know federation states",
+  },
+  {
+    from: 'gossip.wan',
+    type: 'wan-members.changed',
+    to: 'retry-join.wan',
+    why: 'join anew while no server of the primary is alive',
+  },
+  {
+    from: 'gossip.wan',
+    type: 'wan-members.changed',
+    to: 'retry-join.primary-gateways',
+    why: 'discover anew while no server of the primary is alive',
+  },
+  {
+    from: 'gossip.wan',
+    type: 'wan-members.changed',
+    to: 'wanfed-transport',
+    why: 'the datacenters of the pool, to read names by',
+  },
+  { from: 'retry-join.lan', type: 'retry-join.exhausted', to: 'agent', why: WHY.exhausted },
+  { from: 'retry-join.wan', type: 'retry-join.exhausted', to: 'agent', why: WHY.exhausted },
+  {
+    from: 'retry-join.primary-gateways',
+    type: 'retry-join.exhausted',
+    to: 'agent',
+    why: WHY.exhausted,
+  },
+] as const satisfies readonly RouteShape[];
