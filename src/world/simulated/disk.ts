@@ -1,0 +1,356 @@
+/**
+ * The disk of a simulated host. Contents survive the process; what was not synced may not survive a
+ * loss of power, as a file system allows: each unsynced write of a file is kept, lost or torn, each
+ * unsynced change of a folder is kept or lost in order.
+ */
+
+import { posix } from 'node:path';
+import { systemError } from '../errors.ts';
+import type { Disk, DiskFile } from '../world.ts';
+import type { SeededRandom } from './random.ts';
+
+/** A disk operation about to run, for injecting failures. */
+export interface DiskOperation {
+  readonly kind:
+    | 'open'
+    | 'read'
+    | 'write'
+    | 'sync'
+    | 'truncate'
+    | 'replace'
+    | 'rename'
+    | 'remove'
+    | 'list'
+    | 'mkdir';
+  readonly path: string;
+  /** Bytes to be written; 0 for anything else. */
+  readonly bytes: number;
+}
+
+/** Decides whether an operation fails: an error code such as `EIO`, or undefined. */
+export type DiskFault = (operation: DiskOperation) => string | undefined;
+
+export interface DiskSettings {
+  /** Of a read, a write, a change of a folder. */
+  readonly latencyMs: readonly [number, number];
+  readonly syncMs: readonly [number, number];
+  /** What is written beyond fails with `ENOSPC`. */
+  readonly capacityBytes: number;
+}
+
+export const DEFAULT_DISK: DiskSettings = {
+  latencyMs: [0.01, 0.05],
+  syncMs: [0.2, 1],
+  capacityBytes: Number.POSITIVE_INFINITY,
+};
+
+/** Waits a simulated time; never continues once its process is dead. */
+export type Sleep = (ms: number) => Promise<void>;
+
+/** A write since the last sync, with what it replaced. */
+interface Unsynced {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly replaced: Uint8Array;
+  readonly sizeBefore: number;
+  readonly sizeAfter: number;
+}
+
+class FileNode {
+  #buffer = new Uint8Array(256);
+  #size = 0;
+  #unsynced: Unsynced[] = [];
+
+  get size(): number {
+    return this.#size;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    return this.#buffer.slice(offset, Math.min(offset + length, this.#size));
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#change(offset, bytes.slice(), Math.max(this.#size, offset + bytes.length));
+  }
+
+  truncate(size: number): void {
+    this.#change(size, new Uint8Array(0), size);
+  }
+
+  sync(): void {
+    this.#unsynced = [];
+  }
+
+  flip(bit: number): void {
+    const place = Math.floor(bit / 8) % Math.max(1, this.#size);
+    this.#buffer[place] = (this.#buffer[place] as number) ^ (1 << (bit % 8));
+  }
+
+  /** Back to the last sync, then forward by those writes that had reached the disk. */
+  losePower(random: SeededRandom): void {
+    const lost = this.#unsynced;
+    for (const change of [...lost].reverse()) {
+      this.#resize(change.sizeBefore);
+      this.#buffer.set(change.replaced, change.offset);
+    }
+    this.#unsynced = [];
+    for (const change of lost) {
+      if (random.chance(0.5)) continue;
+      const torn = random.chance(0.3);
+      const kept = torn ? Math.floor(random.float() * change.bytes.length) : change.bytes.length;
+      const end = change.offset + kept;
+      this.#resize(torn ? Math.max(this.#size, end) : change.sizeAfter);
+      this.#buffer.set(change.bytes.subarray(0, kept), change.offset);
+    }
+    this.#unsynced = [];
+  }
+
+  #change(offset: number, bytes: Uint8Array, sizeAfter: number): void {
+    const sizeBefore = this.#size;
+    const replacedEnd = sizeAfter < sizeBefore ? sizeBefore : offset + bytes.length;
+    const replaced = this.#buffer.slice(offset, Math.min(replacedEnd, sizeBefore));
+    this.#resize(sizeAfter);
+    this.#buffer.set(bytes, offset);
+    this.#unsynced.push({ offset, bytes, replaced, sizeBefore, sizeAfter });
+  }
+
+  #resize(size: number): void {
+    if (size > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(size, 2 * this.#buffer.length));
+      grown.set(this.#buffer.subarray(0, this.#size));
+      this.#buffer = grown;
+    }
+    if (size < this.#size) this.#buffer.fill(0, size, this.#size);
+    this.#size = size;
+  }
+}
+
+type Entry = FileNode | 'folder';
+type Names = Map<string, Entry>;
+
+/** A change of folders that may be lost until the folders are synced. */
+interface NameChange {
+  readonly folders: readonly string[];
+  readonly apply: (names: Names) => void;
+}
+
+/** Contents of a disk. Outlives the processes that use it. */
+export class SimulatedDisk {
+  settings: DiskSettings = DEFAULT_DISK;
+  /** Asked before each operation. */
+  fault: DiskFault | undefined;
+  readonly #random: SeededRandom;
+  #names: Names = new Map([['/', 'folder']]);
+  #durable: Names = new Map([['/', 'folder']]);
+  #changes: NameChange[] = [];
+
+  constructor(random: SeededRandom) {
+    this.#random = random;
+  }
+
+  /** Paths of all files, sorted. */
+  get files(): readonly string[] {
+    return [...this.#names]
+      .filter(([, entry]) => entry !== 'folder')
+      .map(([path]) => path)
+      .sort();
+  }
+
+  get usedBytes(): number {
+    let sum = 0;
+    for (const entry of this.#names.values()) if (entry !== 'folder') sum += entry.size;
+    return sum;
+  }
+
+  /** Turns one bit of a file around. */
+  flipBit(path: string, bit: number): void {
+    this.#file(path, `flip ${path}`).flip(bit);
+  }
+
+  /** What a loss of power leaves. */
+  losePower(): void {
+    const changes = this.#changes;
+    const kept = Math.floor(this.#random.float() * (changes.length + 1));
+    for (const change of changes.slice(0, kept)) change.apply(this.#durable);
+    this.#changes = [];
+    this.#names = new Map(this.#durable);
+    for (const path of this.#durable.keys()) addFolders(this.#names, path);
+    for (const entry of this.#names.values()) {
+      if (entry !== 'folder') entry.losePower(this.#random);
+    }
+    this.#durable = new Map(this.#names);
+  }
+
+  /** The door to this disk for one process. */
+  door(sleep: Sleep): Disk {
+    const random = this.#random;
+    const begin = async (operation: DiskOperation): Promise<void> => {
+      const { latencyMs, syncMs } = this.settings;
+      const [least, most] =
+        operation.kind === 'sync' || operation.kind === 'replace' ? syncMs : latencyMs;
+      await sleep(random.between(least, most));
+      const code = this.fault?.(operation);
+      if (code !== undefined) throw systemError(code, `${operation.kind} ${operation.path}`);
+      if (operation.bytes > 0 && this.usedBytes + operation.bytes > this.settings.capacityBytes) {
+        throw systemError('ENOSPC', `${operation.kind} ${operation.path}`);
+      }
+    };
+    const plain = (kind: DiskOperation['kind'], path: string) => begin({ kind, path, bytes: 0 });
+    return {
+      open: async (path, mode) => {
+        await plain('open', path);
+        return this.#handle(path, this.#open(normal(path), mode, `open ${path}`), begin);
+      },
+      readFile: async (path) => {
+        await plain('open', path);
+        const file = this.#file(path, `open ${path}`);
+        return file.read(0, file.size);
+      },
+      writeFileAtomic: async (path, content) => {
+        const kept = content.slice();
+        await begin({ kind: 'replace', path, bytes: kept.length });
+        const file = new FileNode();
+        file.write(0, kept);
+        file.sync();
+        this.#put(normal(path), file, `open ${path}`);
+        this.#syncFolder(posix.dirname(normal(path)));
+      },
+      list: async (path) => {
+        await plain('list', path);
+        return this.#list(normal(path), `open ${path}`);
+      },
+      makeDirectory: async (path) => {
+        await plain('mkdir', path);
+        const folder = normal(path);
+        if (this.#names.get(folder) === 'folder') return;
+        this.#change([posix.dirname(folder)], (names) => {
+          addFolders(names, `${folder}/x`);
+        });
+      },
+      rename: async (from, to) => {
+        await plain('rename', from);
+        this.#rename(normal(from), normal(to), `rename ${from} ${to}`);
+      },
+      remove: async (path) => {
+        await plain('remove', path);
+        const gone = normal(path);
+        this.#change([posix.dirname(gone)], (names) => {
+          for (const name of [...names.keys()]) if (isWithin(name, gone)) names.delete(name);
+        });
+      },
+      exists: async (path) => {
+        await plain('list', path);
+        return this.#names.has(normal(path));
+      },
+      syncDirectory: async (path) => {
+        await plain('sync', path);
+        this.#syncFolder(normal(path));
+      },
+    };
+  }
+
+  #handle(
+    path: string,
+    file: FileNode,
+    begin: (operation: DiskOperation) => Promise<void>,
+  ): DiskFile {
+    return {
+      path,
+      size: async () => file.size,
+      read: async (offset, length) => {
+        await begin({ kind: 'read', path, bytes: 0 });
+        return file.read(offset, length);
+      },
+      write: async (offset, chunks) => {
+        const kept = chunks.map((chunk) => chunk.slice());
+        const bytes = kept.reduce((sum, chunk) => sum + chunk.length, 0);
+        await begin({ kind: 'write', path, bytes });
+        let at = offset;
+        for (const chunk of kept) {
+          file.write(at, chunk);
+          at += chunk.length;
+        }
+      },
+      truncate: async (size) => {
+        await begin({ kind: 'truncate', path, bytes: 0 });
+        file.truncate(size);
+      },
+      sync: async () => {
+        await begin({ kind: 'sync', path, bytes: 0 });
+        file.sync();
+      },
+      close: async () => {},
+    };
+  }
+
+  #open(path: string, mode: 'read' | 'write' | 'create' | 'exclusive', attempt: string): FileNode {
+    const entry = this.#names.get(path);
+    if (entry === 'folder') throw systemError('EISDIR', attempt);
+    if (entry && mode === 'exclusive') throw systemError('EEXIST', attempt);
+    if (entry) return entry;
+    if (mode === 'read' || mode === 'write') throw systemError('ENOENT', attempt);
+    const made = new FileNode();
+    this.#put(path, made, attempt);
+    return made;
+  }
+
+  #file(path: string, attempt: string): FileNode {
+    const entry = this.#names.get(normal(path));
+    if (entry === undefined) throw systemError('ENOENT', attempt);
+    if (entry === 'folder') throw systemError('EISDIR', attempt);
+    return entry;
+  }
+
+  #put(path: string, file: FileNode, attempt: string): void {
+    const folder = posix.dirname(path);
+    if (this.#names.get(folder) !== 'folder') throw systemError('ENOENT', attempt);
+    this.#change([folder], (names) => names.set(path, file));
+  }
+
+  #list(folder: string, attempt: string): string[] {
+    if (this.#names.get(folder) !== 'folder') throw systemError('ENOENT', attempt);
+    return [...this.#names.keys()]
+      .filter((name) => name !== '/' && posix.dirname(name) === folder)
+      .map((name) => posix.basename(name))
+      .sort();
+  }
+
+  #rename(from: string, to: string, attempt: string): void {
+    const missing = !this.#names.has(from) || this.#names.get(posix.dirname(to)) !== 'folder';
+    if (missing) throw systemError('ENOENT', attempt);
+    this.#change([posix.dirname(from), posix.dirname(to)], (names) => {
+      const moved = [...names].filter(([name]) => isWithin(name, from));
+      for (const [name] of moved) names.delete(name);
+      for (const [name, entry] of moved) names.set(to + name.slice(from.length), entry);
+    });
+  }
+
+  #change(folders: readonly string[], apply: (names: Names) => void): void {
+    apply(this.#names);
+    this.#changes.push({ folders, apply });
+  }
+
+  /** Changes of other folders may become durable with it; those of this one must. */
+  #syncFolder(folder: string): void {
+    const last = this.#changes.findLastIndex((change) => change.folders.includes(folder));
+    for (const change of this.#changes.slice(0, last + 1)) change.apply(this.#durable);
+    this.#changes = this.#changes.slice(last + 1);
+  }
+}
+
+function normal(path: string): string {
+  const whole = posix.normalize(posix.isAbsolute(path) ? path : `/${path}`);
+  return whole.length > 1 && whole.endsWith('/') ? whole.slice(0, -1) : whole;
+}
+
+function isWithin(name: string, folder: string): boolean {
+  return name === folder || name.startsWith(`${folder}/`);
+}
+
+/** Adds the folders above `path`. */
+function addFolders(names: Names, path: string): void {
+  for (let folder = posix.dirname(path); ; folder = posix.dirname(folder)) {
+    if (!names.has(folder)) names.set(folder, 'folder');
+    if (folder === '/') return;
+  }
+}
