@@ -1,0 +1,188 @@
+/**
+ * Decides when and with whom a new raft group is founded. Each server does this by itself: it waits
+ * until as many servers as expected have shown up in the LAN pool, asks each whether it already
+ * belongs to a group, and if none does writes the first configuration with all of them. Since all
+ * see the same servers, all write the same one. (Consul's `bootstrap` and `bootstrap_expect`.)
+ */
+
+import { setup } from 'xstate';
+
+/** Rounds of asking the others before giving the round up; the pause doubles from 1 s. */
+export const ASK_ATTEMPTS_MAX = 6;
+const FIRST_PAUSE_MS = 1_000;
+
+/** A server of the own datacenter, as its gossip tags describe it. */
+export interface Candidate {
+  readonly id: string;
+  readonly node: string;
+  /** RPC address, `ip:port`. */
+  readonly address: string;
+  /** Its `expect` tag; 0 without one. */
+  readonly expect: number;
+  /** Whether it carries the `bootstrap` tag. */
+  readonly bootstrap: boolean;
+  readonly voter: boolean;
+}
+
+export interface BootstrapInput {
+  /** Founds a group alone, at once. */
+  readonly alone: boolean;
+  /** Number of servers to wait for; 0 = never found one, wait to be added. */
+  readonly expect: number;
+  /** Whether raft's log or snapshots hold anything. */
+  readonly hasState: boolean;
+  readonly self: Candidate;
+}
+
+export type BootstrapEvent =
+  | { readonly type: 'candidates.changed'; readonly candidates: readonly Candidate[] }
+  /** Every candidate was asked for its raft peers. */
+  | { readonly type: 'candidates.answered'; readonly existing: readonly ExistingGroup[] }
+  /** At least one could not be asked. */
+  | { readonly type: 'candidates.unreachable'; readonly text: string }
+  /** Raft has a configuration: it was founded here, or a leader has sent one. */
+  | { readonly type: 'group.known' };
+
+/** A candidate that belongs to a group already. */
+export interface ExistingGroup {
+  readonly node: string;
+  readonly peers: readonly string[];
+}
+
+export interface BootstrapContext {
+  readonly input: BootstrapInput;
+  readonly candidates: readonly Candidate[];
+  readonly attempts: number;
+}
+
+/** Why a set of candidates does not found a group yet; `undefined` when it does. */
+export function objection(
+  expect: number,
+  candidates: readonly Candidate[],
+): { readonly kind: 'conflict' | 'incomplete'; readonly text: string } | undefined {
+  for (const candidate of candidates) {
+    if (candidate.expect !== 0 && candidate.expect !== expect) {
+      const text = `${candidate.node} expects ${candidate.expect} servers, this one ${expect}`;
+      return { kind: 'conflict', text };
+    }
+    if (candidate.bootstrap) {
+      return { kind: 'conflict', text: `${candidate.node} founds a group alone` };
+    }
+  }
+  const voters = candidates.filter((candidate) => candidate.voter).length;
+  if (voters >= expect) return undefined;
+  return { kind: 'incomplete', text: `${voters} of ${expect} servers` };
+}
+
+const bootstrapSetup = setup({
+  types: {
+    context: {} as BootstrapContext,
+    events: {} as BootstrapEvent,
+    input: {} as BootstrapInput,
+  },
+  actions: {
+    /** Write the first configuration: entry 1, term 1. */
+    foundGroup: (_, _params: { readonly servers: readonly Candidate[] }) => {},
+    /** Ask each for its raft peers, over RPC. */
+    askCandidates: (_, _params: { readonly candidates: readonly Candidate[] }) => {},
+    announceConflict: (_, _params: { readonly text: string }) => {},
+    announceExisting: (_, _params: { readonly groups: readonly ExistingGroup[] }) => {},
+    announceUnreachable: (_, _params: { readonly text: string }) => {},
+  },
+  guards: {
+    hasState: ({ context }) => context.input.hasState,
+    alone: ({ context }) => context.input.alone,
+    neverFounds: ({ context }) => context.input.expect === 0,
+    complete: ({ context, event }) =>
+      event.type === 'candidates.changed' &&
+      objection(context.input.expect, event.candidates) === undefined,
+    conflicting: ({ context, event }) =>
+      event.type === 'candidates.changed' &&
+      objection(context.input.expect, event.candidates)?.kind === 'conflict',
+    existingGroup: ({ event }) => event.type === 'candidates.answered' && event.existing.length > 0,
+    attemptsLeft: ({ context }) => context.attempts < ASK_ATTEMPTS_MAX,
+  },
+  delays: { askAgain: ({ context }) => FIRST_PAUSE_MS * 2 ** (context.attempts - 1) },
+});
+
+const noteCandidates = bootstrapSetup.assign(({ context, event }) => ({
+  candidates: event.type === 'candidates.changed' ? event.candidates : context.candidates,
+  attempts: 0,
+}));
+const countAttempt = bootstrapSetup.assign(({ context }) => ({ attempts: context.attempts + 1 }));
+
+/** The machine; final state `settled`. */
+export const bootstrapMachine = bootstrapSetup.createMachine({
+  id: 'raft-bootstrap',
+  context: ({ input }) => ({ input, candidates: [], attempts: 0 }),
+  initial: 'deciding',
+  options: { maxIterations: 1000 },
+  on: { 'group.known': '.settled' },
+  states: {
+    deciding: {
+      always: [
+        { guard: 'hasState', target: 'settled' },
+        { guard: 'alone', target: 'foundingAlone' },
+        { guard: 'neverFounds', target: 'awaitingInvitation' },
+        { target: 'awaitingServers' },
+      ],
+    },
+    foundingAlone: {
+      entry: {
+        type: 'foundGroup',
+        params: ({ context }) => ({ servers: [context.input.self] }),
+      },
+    },
+    awaitingInvitation: {},
+    awaitingServers: {
+      on: {
+        'candidates.changed': [
+          { guard: 'complete', target: 'asking', actions: noteCandidates },
+          {
+            guard: 'conflicting',
+            actions: {
+              type: 'announceConflict',
+              params: ({ context, event }) => ({
+                text: objection(context.input.expect, event.candidates)?.text ?? '',
+              }),
+            },
+          },
+        ],
+      },
+    },
+    asking: {
+      entry: [
+        countAttempt,
+        {
+          type: 'askCandidates',
+          params: ({ context }) => ({ candidates: context.candidates }),
+        },
+      ],
+      on: {
+        'candidates.answered': [
+          {
+            guard: 'existingGroup',
+            target: 'awaitingInvitation',
+            actions: {
+              type: 'announceExisting',
+              params: ({ event }) => ({ groups: event.existing }),
+            },
+          },
+          { target: 'founding' },
+        ],
+        'candidates.unreachable': [
+          { guard: 'attemptsLeft', target: 'pausing' },
+          {
+            target: 'awaitingServers',
+            actions: { type: 'announceUnreachable', params: ({ event }) => ({ text: event.text }) },
+          },
+        ],
+      },
+    },
+    pausing: { after: { askAgain: 'asking' } },
+    founding: {
+      entry: { type: 'foundGroup', params: ({ context }) => ({ servers: context.candidates }) },
+    },
+    settled: { type: 'final' },
+  },
+});
