@@ -1,0 +1,343 @@
+/**
+ * Who serves which datacenter, in which order they are tried, and who leads here.
+ *
+ * Gossip and raft say who is there; calls that fail turn the order; every two to three minutes the
+ * order is shuffled and its head asked for a sign of life (`Status.Ping`). What follows is published
+ * as one view, which callers read synchronously for each call.
+ */
+
+import { setup } from 'xstate';
+import type { Member, MembersView } from '../../src/model/member.ts';
+import type { DatacenterView, RouterView, RpcServerEntry } from '../../src/rpc/router-view.ts';
+import { endpointText } from '../../src/world/errors.ts';
+import type {
+  DatacenterHealth,
+  PingTarget,
+  RouterContext,
+  RouterEvent,
+  RouterInput,
+} from './router.types.ts';
+
+/** Pause between rounds of pings: this plus up to half as much (Consul: 120 … 180 s). */
+const REBALANCE_MS = 120_000;
+const REBALANCE_JITTER_MS = 60_000;
+/** In large clusters the pause grows, so that servers see 64 pings a second at most (Consul). */
+const REBALANCE_PER_NODE_MS = 15.625;
+/** A datacenter that answered no ping is asked again sooner: it must heal without being called. */
+const OFFLINE_REBALANCE_MS = 5_000;
+/** A round of pings that has not ended by then is over. */
+const PINGS_MS = 60_000;
+
+// Reducers.
+
+function serverOf(member: Member, datacenter: string): RpcServerEntry | undefined {
+  const { role, dc, port } = member.tags;
+  const number = Number(port);
+  if (role !== 'consul' || dc === undefined || !(number > 0 && number < 65_536)) return undefined;
+  if (datacenter !== '' && dc !== datacenter) return undefined;
+  const suffix = `.${dc}`;
+  const node = member.name.endsWith(suffix) ? member.name.slice(0, -suffix.length) : member.name;
+  return { node, datacenter: dc, address: { address: member.address, port: number } };
+}
+
+interface Servers {
+  readonly alive: readonly RpcServerEntry[];
+  readonly unavailable: readonly RpcServerEntry[];
+}
+
+/** Servers by datacenter: the own ones as the LAN pool has them, the others as the WAN pool has. */
+function serversByDatacenter(context: RouterContext): ReadonlyMap<string, Servers> {
+  const all = new Map<string, { alive: RpcServerEntry[]; unavailable: RpcServerEntry[] }>();
+  const add = (member: Member, datacenter: string): void => {
+    const server = serverOf(member, datacenter);
+    if (server === undefined || member.status === 'left') return;
+    const own = server.datacenter === context.datacenter;
+    if (own !== (datacenter !== '')) return;
+    const servers = all.get(server.datacenter) ?? { alive: [], unavailable: [] };
+    all.set(server.datacenter, servers);
+    (member.status === 'alive' ? servers.alive : servers.unavailable).push(server);
+  };
+  for (const member of context.lan?.members.values() ?? []) add(member, context.datacenter);
+  for (const member of context.wan?.members.values() ?? []) add(member, '');
+  return all;
+}
+
+/** The next number of the sequence (mulberry32), 0 … 2^32-1. */
+function nextRandom(state: number): number {
+  let mixed = (state + 0x6d2b79f5) | 0;
+  mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+  return (mixed ^ (mixed >>> 14)) >>> 0;
+}
+
+function shuffled(
+  nodes: readonly string[],
+  state: number,
+): { readonly nodes: readonly string[]; readonly random: number } {
+  const result = [...nodes];
+  let random = state;
+  for (let at = result.length - 1; at > 0; at--) {
+    random = nextRandom(random);
+    const other = random % (at + 1);
+    [result[at], result[other]] = [result[other] as string, result[at] as string];
+  }
+  return { nodes: result, random };
+}
+
+/** Keeps the order of those that are still there; new ones go to random places. */
+function mergeOrder(
+  known: readonly string[],
+  present: readonly string[],
+  state: number,
+): { readonly nodes: readonly string[]; readonly random: number } {
+  const nodes = known.filter((node) => present.includes(node));
+  let random = state;
+  for (const node of present) {
+    if (nodes.includes(node)) continue;
+    random = nextRandom(random);
+    nodes.splice(random % (nodes.length + 1), 0, node);
+  }
+  return { nodes, random };
+}
+
+function leaderOf(context: RouterContext, own: Servers | undefined): RpcServerEntry | null {
+  const leader = context.raft?.leader;
+  if (leader === undefined || own === undefined) return null;
+  const byAddress = own.alive.find((server) => endpointText(server.address) === leader.address);
+  if (byAddress !== undefined) return byAddress;
+  const named = [...(context.lan?.members.values() ?? [])].find(
+    (member) => leader.id !== '' && member.tags['id'] === leader.id,
+  );
+  return own.alive.find((server) => server.node === named?.name) ?? null;
+}
+
+function viewOf(context: RouterContext): Pick<RouterContext, 'orders' | 'random' | 'view'> {
+  const byDatacenter = serversByDatacenter(context);
+  const orders: Record<string, readonly string[]> = {};
+  let { random } = context;
+  const names = [...byDatacenter.keys()].sort();
+  const datacenters: DatacenterView[] = [];
+  for (const name of names) {
+    const servers = byDatacenter.get(name) as Servers;
+    const present = servers.alive.map((server) => server.node).sort();
+    const merged = mergeOrder(context.orders[name] ?? [], present, random);
+    random = merged.random;
+    orders[name] = merged.nodes;
+    const ordered = merged.nodes.flatMap(
+      (node) => servers.alive.find((s) => s.node === node) ?? [],
+    );
+    const health: DatacenterHealth = context.healths[name] ?? { health: 'unknown' };
+    datacenters.push({ name, servers: ordered, unavailable: servers.unavailable, ...health });
+  }
+  const own = (view: DatacenterView): number => (view.name === context.datacenter ? 0 : 1);
+  const view: RouterView = {
+    datacenter: context.datacenter,
+    datacenters: datacenters.sort((a, b) => own(a) - own(b)),
+    leader: leaderOf(context, byDatacenter.get(context.datacenter)),
+    leading: context.raft?.role === 'leader',
+    heardFromLeader: context.raft?.role === 'leader' || context.raft?.lastContactMs !== undefined,
+  };
+  return { orders, random, view };
+}
+
+/** A datacenter is no longer offline when a server of it has joined or come back. */
+function reviveOffline(context: RouterContext, view: MembersView): RouterContext['healths'] {
+  const healths = { ...context.healths };
+  for (const { kind, member } of view.changes) {
+    const name = member.tags['dc'];
+    if (name === undefined || (kind !== 'join' && kind !== 'update')) continue;
+    if (healths[name]?.health === 'offline') delete healths[name];
+  }
+  return healths;
+}
+
+function withHealth(
+  context: RouterContext,
+  datacenter: string,
+  health: DatacenterHealth,
+): RouterContext['healths'] {
+  return { ...context.healths, [datacenter]: health };
+}
+
+/** The failed server goes to the end, if it still is at the head: others may have seen it too. */
+function rotated(context: RouterContext, datacenter: string, node: string): readonly string[] {
+  const [head, ...rest] = context.orders[datacenter] ?? [];
+  if (head === undefined) return [];
+  return head === node ? [...rest, head] : [head, ...rest];
+}
+
+function finishPings(
+  context: RouterContext,
+  event: Extract<RouterEvent, { type: 'pings.finished' }>,
+): RouterContext {
+  const orders = { ...context.orders };
+  const healths = { ...context.healths };
+  for (const { datacenter, alive, error } of event.results) {
+    const order = orders[datacenter];
+    if (order === undefined) continue;
+    if (alive === null) {
+      healths[datacenter] = { health: 'offline', ...(error !== undefined && { lastError: error }) };
+    } else {
+      healths[datacenter] = { health: 'reachable' };
+      orders[datacenter] = [alive, ...order.filter((node) => node !== alive)];
+    }
+  }
+  return { ...context, orders, healths };
+}
+
+function shuffleAll(context: RouterContext): RouterContext {
+  const orders: Record<string, readonly string[]> = {};
+  let { random } = context;
+  for (const [datacenter, nodes] of Object.entries(context.orders)) {
+    const result = shuffled(nodes, random);
+    orders[datacenter] = result.nodes;
+    random = result.random;
+  }
+  return { ...context, orders, random: nextRandom(random) };
+}
+
+function reduce(context: RouterContext, event: RouterEvent): RouterContext {
+  switch (event.type) {
+    case 'lan-members.changed':
+      return { ...context, lan: event.view };
+    case 'wan-members.changed':
+      return { ...context, wan: event.view, healths: reviveOffline(context, event.view) };
+    case 'raft.changed':
+      return { ...context, raft: event.view };
+    case 'call.failed':
+      return {
+        ...context,
+        orders: {
+          ...context.orders,
+          [event.datacenter]: rotated(context, event.datacenter, event.node),
+        },
+        healths: withHealth(context, event.datacenter, {
+          health: 'failing',
+          lastError: event.error,
+        }),
+      };
+    case 'call.succeeded':
+      return {
+        ...context,
+        healths: withHealth(context, event.datacenter, { health: 'reachable' }),
+      };
+    case 'pings.finished':
+      return finishPings(context, event);
+    default:
+      event satisfies never;
+      return context;
+  }
+}
+
+/** A client agent asks its own servers, a server asks those of the other datacenters. */
+function pingTargets(context: RouterContext): readonly PingTarget[] {
+  return context.view.datacenters
+    .filter(({ name }) => (name === context.datacenter) === (context.role === 'client'))
+    .filter(({ servers }) => servers.length > 0)
+    .map(({ name, servers }) => ({ datacenter: name, servers }));
+}
+
+function sameLeadership(context: RouterContext, event: RouterEvent): boolean {
+  if (event.type !== 'raft.changed' || context.raft === null) return false;
+  const { role, leader, lastContactMs } = event.view;
+  return (
+    (role === 'leader') === (context.raft.role === 'leader') &&
+    leader?.id === context.raft.leader?.id &&
+    leader?.address === context.raft.leader?.address &&
+    (lastContactMs === undefined) === (context.raft.lastContactMs === undefined)
+  );
+}
+
+// Chart.
+
+const s = setup({
+  types: {
+    context: {} as RouterContext,
+    events: {} as RouterEvent,
+    input: {} as RouterInput,
+  },
+  actions: {
+    publish: (_, _params: { readonly view: RouterView }) => {},
+    /** Answered by `pings.finished`, even when there is nobody to ask. */
+    ping: (_, _params: { readonly targets: readonly PingTarget[] }) => {},
+  },
+  guards: {
+    /** Raft tells of every index; only who leads matters here. */
+    leadershipChanged: ({ context, event }) => !sameLeadership(context, event),
+  },
+  delays: {
+    rebalance: ({ context }) => {
+      if (context.view.datacenters.some(({ health }) => health === 'offline')) {
+        return OFFLINE_REBALANCE_MS;
+      }
+      const servers = context.view.datacenters[0]?.servers.length ?? 0;
+      const nodes = context.lan?.members.size ?? 0;
+      const pause = Math.max(
+        REBALANCE_MS,
+        servers === 0 ? 0 : (nodes * REBALANCE_PER_NODE_MS) / servers,
+      );
+      return pause + (context.random / 2 ** 32) * REBALANCE_JITTER_MS;
+    },
+    pingsOver: PINGS_MS,
+  },
+});
+
+const absorb = s.assign(({ context, event }) => {
+  const changed = reduce(context, event);
+  return { ...changed, ...viewOf(changed) };
+});
+const shuffle = s.assign(({ context }) => {
+  const changed = shuffleAll(context);
+  return { ...changed, ...viewOf(changed) };
+});
+const publish = {
+  type: 'publish',
+  params: ({ context }: { readonly context: RouterContext }) => ({ view: context.view }),
+} as const;
+
+export const rpcRouterMachine = s.createMachine({
+  id: 'rpc-router',
+  options: { maxIterations: 1000 },
+  context: ({ input }) => {
+    const empty: RouterView = {
+      datacenter: input.datacenter,
+      datacenters: [],
+      leader: null,
+      leading: false,
+      heardFromLeader: false,
+    };
+    return {
+      ...input,
+      lan: null,
+      wan: null,
+      raft: null,
+      orders: {},
+      healths: {},
+      random: nextRandom(input.seed),
+      view: empty,
+    };
+  },
+  entry: publish,
+  on: {
+    'lan-members.changed': { actions: [absorb, publish] },
+    'wan-members.changed': { actions: [absorb, publish] },
+    'raft.changed': { guard: 'leadershipChanged', actions: [absorb, publish] },
+    'call.failed': { actions: [absorb, publish] },
+    'call.succeeded': { actions: [absorb, publish] },
+  },
+  initial: 'settled',
+  states: {
+    settled: { after: { rebalance: { target: 'pinging', actions: shuffle } } },
+    pinging: {
+      entry: [
+        publish,
+        {
+          type: 'ping',
+          params: ({ context }) => ({ targets: pingTargets(context) }),
+        },
+      ],
+      on: { 'pings.finished': { target: 'settled', actions: [absorb, publish] } },
+      after: { pingsOver: 'settled' },
+    },
+  },
+});
