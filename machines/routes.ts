@@ -10,6 +10,7 @@ import { GOSSIP_ROUTES } from './routes/gossip.ts';
 import { HTTP_ROUTES } from './routes/http.ts';
 import { RAFT_ROUTES } from './routes/raft.ts';
 import { RPC_ROUTES } from './routes/rpc.ts';
+import { SERVER_ROUTES } from './routes/server.ts';
 import type { RouteShape } from './routes/shape.ts';
 import { STORE_ROUTES } from './routes/store.ts';
 import { SUPERVISION_ROUTES } from './routes/supervision.ts';
@@ -21,6 +22,7 @@ export const ROUTES = [
   ...GOSSIP_ROUTES,
   ...RAFT_ROUTES,
   ...STORE_ROUTES,
+  ...SERVER_ROUTES,
   ...RPC_ROUTES,
   ...FEDERATION_ROUTES,
   ...GATEWAY_ROUTES,

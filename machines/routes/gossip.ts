@@ -181,7 +181,6 @@ export const GOSSIP_ROUTES = [
     to: 'agent',
     why: 'members, `consul members`',
   },
-  { from: 'gossip.lan', type: 'lan-members.changed', to: 'server', why: 'bootstrap of raft' },
   { from: 'gossip.lan', type: 'lan-members.changed', to: 'rpc-router', why: WHY.members },
   {
     from: 'gossip.lan',

@@ -6,6 +6,10 @@
  */
 
 import { setup } from 'xstate';
+import { serverOfMember } from '../../src/model/consul-tags.ts';
+import type { MembersView } from '../../src/model/member.ts';
+import { hostPort } from '../../src/reconcile/raft-difference.ts';
+import type { Message } from '../messages.ts';
 
 /** Rounds of asking the others before giving the round up; the pause doubles from 1 s. */
 export const ASK_ATTEMPTS_MAX = 6;
@@ -32,16 +36,16 @@ export interface BootstrapInput {
   /** Whether raft's log or snapshots hold anything. */
   readonly hasState: boolean;
   readonly self: Candidate;
+  readonly datacenter: string;
 }
 
 export type BootstrapEvent =
-  | { readonly type: 'candidates.changed'; readonly candidates: readonly Candidate[] }
+  | Message<'lan-members.changed'>
+  | Message<'raft.changed'>
   /** Every candidate was asked for its raft peers. */
   | { readonly type: 'candidates.answered'; readonly existing: readonly ExistingGroup[] }
   /** At least one could not be asked. */
-  | { readonly type: 'candidates.unreachable'; readonly text: string }
-  /** Raft has a configuration: it was founded here, or a leader has sent one. */
-  | { readonly type: 'group.known' };
+  | { readonly type: 'candidates.unreachable'; readonly text: string };
 
 /** A candidate that belongs to a group already. */
 export interface ExistingGroup {
@@ -74,6 +78,30 @@ export function objection(
   return { kind: 'incomplete', text: `${voters} of ${expect} servers` };
 }
 
+/** Servers of `datacenter` that are alive: one that is silent could not answer for its group. */
+export function candidatesOf(view: MembersView, datacenter: string): readonly Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const member of view.members.values()) {
+    const server = member.status === 'alive' ? serverOfMember(member) : null;
+    if (server === null || server.datacenter !== datacenter) continue;
+    candidates.push({
+      id: server.id,
+      node: server.name,
+      address: hostPort(server.address, server.port),
+      expect: server.expect,
+      bootstrap: server.bootstrap,
+      voter: !server.nonVoter,
+    });
+  }
+  return candidates.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function objectionTo(context: BootstrapContext, event: BootstrapEvent) {
+  if (event.type !== 'lan-members.changed') return undefined;
+  const { expect, datacenter } = context.input;
+  return objection(expect, candidatesOf(event.view, datacenter));
+}
+
 const bootstrapSetup = setup({
   types: {
     context: {} as BootstrapContext,
@@ -94,11 +122,11 @@ const bootstrapSetup = setup({
     alone: ({ context }) => context.input.alone,
     neverFounds: ({ context }) => context.input.expect === 0,
     complete: ({ context, event }) =>
-      event.type === 'candidates.changed' &&
-      objection(context.input.expect, event.candidates) === undefined,
-    conflicting: ({ context, event }) =>
-      event.type === 'candidates.changed' &&
-      objection(context.input.expect, event.candidates)?.kind === 'conflict',
+      event.type === 'lan-members.changed' && objectionTo(context, event) === undefined,
+    conflicting: ({ context, event }) => objectionTo(context, event)?.kind === 'conflict',
+    /** Raft has a configuration: it was founded here, or a leader has sent one. */
+    groupKnown: ({ event }) =>
+      event.type === 'raft.changed' && event.view.configuration.servers.length > 0,
     existingGroup: ({ event }) => event.type === 'candidates.answered' && event.existing.length > 0,
     attemptsLeft: ({ context }) => context.attempts < ASK_ATTEMPTS_MAX,
   },
@@ -106,7 +134,10 @@ const bootstrapSetup = setup({
 });
 
 const noteCandidates = bootstrapSetup.assign(({ context, event }) => ({
-  candidates: event.type === 'candidates.changed' ? event.candidates : context.candidates,
+  candidates:
+    event.type === 'lan-members.changed'
+      ? candidatesOf(event.view, context.input.datacenter)
+      : context.candidates,
   attempts: 0,
 }));
 const countAttempt = bootstrapSetup.assign(({ context }) => ({ attempts: context.attempts + 1 }));
@@ -117,7 +148,7 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
   context: ({ input }) => ({ input, candidates: [], attempts: 0 }),
   initial: 'deciding',
   options: { maxIterations: 1000 },
-  on: { 'group.known': '.settled' },
+  on: { 'raft.changed': { guard: 'groupKnown', target: '.settled' } },
   states: {
     deciding: {
       always: [
@@ -136,14 +167,14 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
     awaitingInvitation: {},
     awaitingServers: {
       on: {
-        'candidates.changed': [
+        'lan-members.changed': [
           { guard: 'complete', target: 'asking', actions: noteCandidates },
           {
             guard: 'conflicting',
             actions: {
               type: 'announceConflict',
               params: ({ context, event }) => ({
-                text: objection(context.input.expect, event.candidates)?.text ?? '',
+                text: objectionTo(context, event)?.text ?? '',
               }),
             },
           },

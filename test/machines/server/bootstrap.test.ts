@@ -3,8 +3,11 @@ import {
   type BootstrapEvent,
   bootstrapMachine,
   type Candidate,
+  candidatesOf,
   objection,
 } from '../../../machines/server/bootstrap.ts';
+import type { RaftView } from '../../../src/consensus/consensus.ts';
+import type { Member } from '../../../src/model/member.ts';
 import { modelTest } from '../../support/model-test.ts';
 
 function candidate(n: number, changes: Partial<Candidate> = {}): Candidate {
@@ -19,25 +22,84 @@ function candidate(n: number, changes: Partial<Candidate> = {}): Candidate {
   };
 }
 
+/** A LAN view as gossip publishes it, of servers of dc1. */
+function lan(...candidates: readonly Candidate[]): BootstrapEvent {
+  const members = candidates.map((one): [string, Member] => [
+    one.node,
+    {
+      name: one.node,
+      address: one.address.split(':')[0] ?? '',
+      port: 8301,
+      status: 'alive',
+      tags: {
+        role: 'consul',
+        dc: 'dc1',
+        id: one.id,
+        port: '8300',
+        vsn: '2',
+        build: '1.9.1:',
+        expect: String(one.expect),
+      },
+      versions: NO_VERSIONS,
+    },
+  ]);
+  return {
+    type: 'lan-members.changed',
+    view: { pool: 'lan', self: 's1', version: 1, members: new Map(members), changes: [] },
+  };
+}
+
+const NO_VERSIONS = {
+  protocolMin: 1,
+  protocolMax: 5,
+  protocolCur: 2,
+  delegateMin: 2,
+  delegateMax: 5,
+  delegateCur: 4,
+};
+
+const NO_STATE: RaftView = {
+  role: 'follower',
+  term: 0,
+  leader: undefined,
+  lastContactMs: undefined,
+  configuration: { servers: [] },
+  configurationIndex: 0,
+  lastIndex: 0,
+  lastTerm: 0,
+  commitIndex: 0,
+  appliedIndex: 0,
+  snapshotIndex: 0,
+  snapshotTerm: 0,
+};
+
+function raft(count: number): BootstrapEvent {
+  const servers = three
+    .slice(0, count)
+    .map(({ id, address }) => ({ id, address, suffrage: 'voter' as const }));
+  return { type: 'raft.changed', view: { ...NO_STATE, configuration: { servers } } };
+}
+
 const three = [candidate(1), candidate(2), candidate(3)];
 
 test('the model reaches every state and transition of the founding', () => {
   const events: readonly BootstrapEvent[] = [
-    { type: 'candidates.changed', candidates: three.slice(0, 2) },
-    { type: 'candidates.changed', candidates: [candidate(1), candidate(2, { expect: 5 })] },
-    { type: 'candidates.changed', candidates: three },
+    lan(...three.slice(0, 2)),
+    lan(candidate(1), candidate(2, { expect: 5 })),
+    lan(...three),
     { type: 'candidates.answered', existing: [] },
     { type: 'candidates.answered', existing: [{ node: 's2', peers: ['10.0.0.2:8300'] }] },
     { type: 'candidates.unreachable', text: 'connection refused' },
-    { type: 'group.known' },
+    raft(0),
+    raft(3),
   ];
   const self = candidate(1);
   modelTest(bootstrapMachine, {
     inputs: [
-      { alone: false, expect: 3, hasState: false, self },
-      { alone: true, expect: 0, hasState: false, self },
-      { alone: false, expect: 0, hasState: false, self },
-      { alone: false, expect: 3, hasState: true, self },
+      { alone: false, expect: 3, hasState: false, self, datacenter: 'dc1' },
+      { alone: true, expect: 0, hasState: false, self, datacenter: 'dc1' },
+      { alone: false, expect: 0, hasState: false, self, datacenter: 'dc1' },
+      { alone: false, expect: 3, hasState: true, self, datacenter: 'dc1' },
     ],
     events,
     key: (context: { attempts: number; candidates: readonly Candidate[] }) => [
@@ -59,4 +121,11 @@ test('servers that do not vote do not count, servers without expectation do', ()
     'incomplete',
   );
   expect(objection(3, [candidate(1), candidate(2), candidate(3, { expect: 0 })])).toBeUndefined();
+});
+
+test('only alive servers of the own datacenter are candidates', () => {
+  const event = lan(...three);
+  if (event.type !== 'lan-members.changed') throw new Error('no view');
+  expect(candidatesOf(event.view, 'dc1').map(({ id }) => id)).toEqual(['id-1', 'id-2', 'id-3']);
+  expect(candidatesOf(event.view, 'dc2')).toEqual([]);
 });

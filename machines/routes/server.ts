@@ -1,0 +1,18 @@
+/** Routes of the server as a whole and of the founding of its raft group. */
+
+import type { RouteShape } from './shape.ts';
+
+export const SERVER_ROUTES = [
+  {
+    from: 'gossip.lan',
+    type: 'lan-members.changed',
+    to: 'raft-bootstrap',
+    why: 'whether as many servers as expected have shown up',
+  },
+  {
+    from: 'raft',
+    type: 'raft.changed',
+    to: 'raft-bootstrap',
+    why: 'a group exists: nothing is left to found',
+  },
+] as const satisfies readonly RouteShape[];
