@@ -73,6 +73,24 @@ export const FEDERATION_ROUTES = [
   },
   { from: 'rpc-router', type: 'gateway.unreachable', to: 'gateway-locator', why: WHY.unreachable },
   {
+    from: 'raft',
+    type: 'raft.changed',
+    to: 'gateway-locator',
+    why: 'nothing is read from the store before a leader was heard of',
+  },
+  {
+    from: 'raft',
+    type: 'leadership.gained',
+    to: 'gateway-locator',
+    why: 'outcomes of replication count from now on',
+  },
+  {
+    from: 'raft',
+    type: 'leadership.lost',
+    to: 'gateway-locator',
+    why: 'followers always take the local way',
+  },
+  {
     from: 'federation-replicator',
     type: 'replication.succeeded',
     to: 'gateway-locator',
