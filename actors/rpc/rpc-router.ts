@@ -2,6 +2,7 @@
 
 import { rpcRouterMachine } from '../../machines/rpc/router.ts';
 import type { PingResult, PingTarget, RouterEvent } from '../../machines/rpc/router.types.ts';
+import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import type { Log } from '../../src/log.ts';
 import type { RpcPool } from '../../src/rpc/client/pool.ts';
 import { RpcForwarder } from '../../src/rpc/forwarder.ts';
@@ -21,6 +22,8 @@ export interface RpcRouterDeps {
   /** Methods of this server; a client agent has none. */
   readonly registry?: RpcRegistry;
   readonly holdTimeoutMs?: number;
+  /** Takes the gateway locator's views; the dialer of `pool` picks from it. */
+  readonly gateways?: { update(choices: GatewayChoices): void };
 }
 
 export interface RpcRouter {
@@ -51,6 +54,7 @@ export function createRpcRouterActor(deps: RpcRouterDeps): RpcRouter {
         logChanges(log, latest, view);
         latest = view;
       },
+      steer: (_, { choices }) => deps.gateways?.update(choices),
       ping: (_, { targets }) => {
         void Promise.all(targets.map((target) => pingFirst(pool, target))).then((results) =>
           tell({ type: 'pings.finished', results }),

@@ -7,6 +7,7 @@
  */
 
 import { setup } from 'xstate';
+import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import type { Member, MembersView } from '../../src/model/member.ts';
 import type { DatacenterView, RouterView, RpcServerEntry } from '../../src/rpc/router-view.ts';
 import { endpointText } from '../../src/world/errors.ts';
@@ -151,6 +152,12 @@ function reviveOffline(context: RouterContext, view: MembersView): RouterContext
   return healths;
 }
 
+/** A gateway that was not there before may lead where nothing did: everybody gets another try. */
+function forgetOffline(context: RouterContext): RouterContext['healths'] {
+  const hopeful = Object.entries(context.healths).filter(([, { health }]) => health !== 'offline');
+  return Object.fromEntries(hopeful);
+}
+
 function withHealth(
   context: RouterContext,
   datacenter: string,
@@ -204,6 +211,8 @@ function reduce(context: RouterContext, event: RouterEvent): RouterContext {
       return { ...context, wan: event.view, healths: reviveOffline(context, event.view) };
     case 'raft.changed':
       return { ...context, raft: event.view };
+    case 'gateways.changed':
+      return { ...context, healths: forgetOffline(context) };
     case 'call.failed':
       return {
         ...context,
@@ -258,6 +267,8 @@ const s = setup({
   },
   actions: {
     publish: (_, _params: { readonly view: RouterView }) => {},
+    /** Dialers pick from these from now on. */
+    steer: (_, _params: { readonly choices: GatewayChoices }) => {},
     /** Answered by `pings.finished`, even when there is nobody to ask. */
     ping: (_, _params: { readonly targets: readonly PingTarget[] }) => {},
   },
@@ -322,6 +333,13 @@ export const rpcRouterMachine = s.createMachine({
     'lan-members.changed': { actions: [absorb, publish] },
     'wan-members.changed': { actions: [absorb, publish] },
     'raft.changed': { guard: 'leadershipChanged', actions: [absorb, publish] },
+    'gateways.changed': {
+      actions: [
+        { type: 'steer', params: ({ event }) => ({ choices: event.choices }) },
+        absorb,
+        publish,
+      ],
+    },
     'call.failed': { actions: [absorb, publish] },
     'call.succeeded': { actions: [absorb, publish] },
   },

@@ -1,6 +1,7 @@
 /** Messages and context of the RPC router. */
 
 import type { RaftView } from '../../src/consensus/consensus.ts';
+import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import type { MembersView } from '../../src/model/member.ts';
 import type { DatacenterView, RouterView, RpcServerEntry } from '../../src/rpc/router-view.ts';
 
@@ -49,6 +50,7 @@ export type RouterEvent =
   | { readonly type: 'lan-members.changed'; readonly view: MembersView }
   | { readonly type: 'wan-members.changed'; readonly view: MembersView }
   | { readonly type: 'raft.changed'; readonly view: RaftView }
+  | { readonly type: 'gateways.changed'; readonly choices: GatewayChoices }
   /** A call did not get through to a server. */
   | {
       readonly type: 'call.failed';

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { rpcRouterMachine } from '../../../machines/rpc/router.ts';
 import type { RouterEvent, RouterInput } from '../../../machines/rpc/router.types.ts';
 import type { RaftView } from '../../../src/consensus/consensus.ts';
+import { noChoices } from '../../../src/federation/gateway-choices.ts';
 import type { Member, MemberStatus, MembersView } from '../../../src/model/member.ts';
 import type { RouterView } from '../../../src/rpc/router-view.ts';
 import { modelTest } from '../../support/model-test.ts';
@@ -49,6 +50,10 @@ const wan = (...list: readonly Member[]): RouterEvent => ({
   type: 'wan-members.changed',
   view: members('wan', ...list),
 });
+const GATEWAYS: RouterEvent = {
+  type: 'gateways.changed',
+  choices: noChoices({ datacenter: 'dc1', primaryDatacenter: 'dc1', directDialing: 'allowed' }),
+};
 const failed = (datacenter: string, node: string): RouterEvent => ({
   type: 'call.failed',
   datacenter,
@@ -74,6 +79,7 @@ describe('the RPC router', () => {
         lan(member('a', 'dc1')),
         wan(member('x.dc2', 'dc2'), member('y.dc2', 'dc2')),
         raft({ role: 'leader' }),
+        GATEWAYS,
         failed('dc2', 'x'),
         { type: 'call.succeeded', datacenter: 'dc2' } as RouterEvent,
         { type: 'pings.finished', results: [{ datacenter: 'dc2', alive: null }] } as RouterEvent,
@@ -181,6 +187,8 @@ describe('the RPC router', () => {
       health: 'offline',
       lastError: 'refused',
     });
+    const rerouted = stepper.next(snapshot, GATEWAYS).snapshot;
+    expect(rerouted.context.view.datacenters[0]?.health).toBe('unknown');
     const revived = stepper.next(snapshot, wan(member('x.dc2', 'dc2'))).snapshot;
     expect(revived.context.view.datacenters[0]?.health).toBe('unknown');
     snapshot = stepper.next(snapshot, {
