@@ -113,15 +113,20 @@ export function lzwCompress(input: Uint8Array): Buffer {
   return bits.finish();
 }
 
+/** Shared by all calls: an entry is always written before it is read. */
+const decoderTables = {
+  prefix: new Uint16Array(CODES_MAX),
+  suffix: new Uint8Array(CODES_MAX),
+  scratch: new Uint8Array(CODES_MAX),
+};
+
 export type LzwResult =
   | { readonly ok: true; readonly output: Buffer }
   | { readonly ok: false; readonly error: string };
 
 /** Bytes beyond the end code are ignored. Output longer than `outputMax` bytes is refused. */
 export function lzwDecompress(input: Uint8Array, outputMax: number): LzwResult {
-  const prefix = new Uint16Array(CODES_MAX);
-  const suffix = new Uint8Array(CODES_MAX);
-  const scratch = new Uint8Array(CODES_MAX);
+  const { prefix, suffix, scratch } = decoderTables;
   let output = Buffer.allocUnsafe(Math.min(outputMax, Math.max(64, input.length * 4)));
   let length = 0;
   let width = WIDTH_MIN;

@@ -10,8 +10,6 @@ export interface SnapshotFacts {
   readonly clock: bigint;
   readonly eventClock: bigint;
   readonly queryClock: bigint;
-  /** The member left by itself, and nothing came after. */
-  readonly left: boolean;
 }
 
 export const EMPTY_SNAPSHOT: SnapshotFacts = {
@@ -19,7 +17,6 @@ export const EMPTY_SNAPSHOT: SnapshotFacts = {
   clock: 0n,
   eventClock: 0n,
   queryClock: 0n,
-  left: false,
 };
 
 export type SnapshotLine =
@@ -91,7 +88,7 @@ export function applySnapshotLine(
     case 'query-clock':
       return { ...facts, queryClock: line.value };
     case 'leave':
-      return afterLeave === 'rejoin' ? { ...facts, left: true } : { ...EMPTY_SNAPSHOT, left: true };
+      return afterLeave === 'rejoin' ? facts : EMPTY_SNAPSHOT;
   }
 }
 

@@ -1,0 +1,187 @@
+/**
+ * The working copy of a pool's state during one transition: tables are copied when first written,
+ * small values are set in place, and effects are collected. `finish` makes the next state of it.
+ */
+
+import type { LogFields, LogLevel } from '../../src/log.ts';
+import type { MemberChange } from '../../src/model/member.ts';
+import { type BroadcastQueue, enqueue, type QueueChange } from './broadcasts.ts';
+import type { PoolConfig } from './config.ts';
+import { CowMap } from './cow-map.ts';
+import { type Effects, noEffects, type SealKey } from './effects.ts';
+import type { Node, PoolCounts, PoolState } from './state.ts';
+
+type Tables =
+  | 'nodes'
+  | 'suspicions'
+  | 'relays'
+  | 'exchanges'
+  | 'joins'
+  | 'members'
+  | 'facts'
+  | 'intents'
+  | 'prunes'
+  | 'eventSlots'
+  | 'querySlots'
+  | 'queries'
+  | 'open'
+  | 'waits'
+  | 'coordinates';
+
+type TableOf<K extends Tables> =
+  PoolState[K] extends ReadonlyMap<infer Key, infer Value> ? CowMap<Key, Value> : never;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Values = Mutable<Omit<PoolState, Tables>>;
+
+export type QueueName = 'queue' | 'intentQueue' | 'queryQueue' | 'eventQueue';
+
+export class Work {
+  readonly config: PoolConfig;
+  readonly now: number;
+  /** Everything that is not a table; set in place. */
+  readonly values: Values;
+  readonly effects: Effects = noEffects();
+  /** Member changes of this transition, in order. */
+  readonly changes: MemberChange[] = [];
+  readonly nodes: TableOf<'nodes'>;
+  readonly suspicions: TableOf<'suspicions'>;
+  readonly relays: TableOf<'relays'>;
+  readonly exchanges: TableOf<'exchanges'>;
+  readonly joins: TableOf<'joins'>;
+  readonly members: TableOf<'members'>;
+  readonly facts: TableOf<'facts'>;
+  readonly intents: TableOf<'intents'>;
+  readonly prunes: TableOf<'prunes'>;
+  readonly eventSlots: TableOf<'eventSlots'>;
+  readonly querySlots: TableOf<'querySlots'>;
+  readonly queries: TableOf<'queries'>;
+  readonly open: TableOf<'open'>;
+  readonly waits: TableOf<'waits'>;
+  readonly coordinates: TableOf<'coordinates'>;
+
+  constructor(state: PoolState, nowMs: number) {
+    this.config = state.config;
+    this.now = nowMs;
+    this.values = { ...state, nowMs };
+    this.nodes = new CowMap(state.nodes);
+    this.suspicions = new CowMap(state.suspicions);
+    this.relays = new CowMap(state.relays);
+    this.exchanges = new CowMap(state.exchanges);
+    this.joins = new CowMap(state.joins);
+    this.members = new CowMap(state.members);
+    this.facts = new CowMap(state.facts);
+    this.intents = new CowMap(state.intents);
+    this.prunes = new CowMap(state.prunes);
+    this.eventSlots = new CowMap(state.eventSlots);
+    this.querySlots = new CowMap(state.querySlots);
+    this.queries = new CowMap(state.queries);
+    this.open = new CowMap(state.open);
+    this.waits = new CowMap(state.waits);
+    this.coordinates = new CowMap(state.coordinates);
+  }
+
+  /** The next state. */
+  finish(): PoolState {
+    if (this.changes.length > 0) {
+      this.values.viewVersion += 1;
+      this.effects.view = {
+        pool: this.config.pool,
+        self: this.config.name,
+        version: this.values.viewVersion,
+        members: this.members.current,
+        changes: this.changes,
+      };
+    }
+    return {
+      ...this.values,
+      nodes: this.nodes.current,
+      suspicions: this.suspicions.current,
+      relays: this.relays.current,
+      exchanges: this.exchanges.current,
+      joins: this.joins.current,
+      members: this.members.current,
+      facts: this.facts.current,
+      intents: this.intents.current,
+      prunes: this.prunes.current,
+      eventSlots: this.eventSlots.current,
+      querySlots: this.querySlots.current,
+      queries: this.queries.current,
+      open: this.open.current,
+      waits: this.waits.current,
+      coordinates: this.coordinates.current,
+    };
+  }
+
+  /** This node's own entry; absent only before the start. */
+  get self(): Node | undefined {
+    return this.nodes.get(this.config.name);
+  }
+
+  /** Key that seals outgoing gossip. */
+  get sealKey(): SealKey {
+    if (this.config.outgoing === 'plaintext') return null;
+    return this.values.keyRing.keys[0] ?? null;
+  }
+
+  /** Uniform in [0, 1), from the seeded generator (mulberry32). */
+  random(): number {
+    this.values.random = (this.values.random + 0x6d2b79f5) | 0;
+    let mixed = this.values.random;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  }
+
+  /** Uniform in 0 … `below` - 1. */
+  randomInt(below: number): number {
+    return Math.floor(this.random() * below);
+  }
+
+  /** Fresh id for exchanges, joins, broadcasts and waits. */
+  newId(): number {
+    return this.values.nextId++;
+  }
+
+  log(level: LogLevel, text: string, fields: LogFields = {}): void {
+    this.effects.logs.push({ level, text, fields });
+  }
+
+  count(counter: keyof PoolCounts): void {
+    const { counts } = this.values;
+    this.values.counts = { ...counts, [counter]: counts[counter] + 1 };
+  }
+
+  /** Puts a message into one of the queues. Arms the gossip timer, which rests on empty queues. */
+  broadcast(name: QueueName, bytes: Uint8Array, key: string | null, wait = 0): void {
+    const item = { id: this.newId(), key, bytes, transmits: 0, wait };
+    this.changeQueue(name, enqueue(this.values[name], item));
+  }
+
+  /** Stores a changed queue and tells those who waited. */
+  changeQueue(name: QueueName, change: QueueChange): void {
+    this.values[name] = change.queue;
+    for (const wait of change.ended) endWait(this, wait, 'sent');
+  }
+
+  get queues(): readonly BroadcastQueue[] {
+    const { queue, intentQueue, queryQueue, eventQueue } = this.values;
+    return [queue, intentQueue, queryQueue, eventQueue];
+  }
+}
+
+/** Ends a wait for a broadcast, answering who asked. */
+export function endWait(work: Work, id: number, how: 'sent' | 'timeout'): void {
+  const wait = work.waits.get(id);
+  if (wait === undefined) return;
+  work.waits.delete(id);
+  const { reply } = wait;
+  if (reply === null) return;
+  const refusal = how === 'timeout' && wait.purpose === 'force-leave';
+  work.effects.replies.push({
+    deliver: () => {
+      if (refusal) reply.refuse(new Error('timed out broadcasting node removal'));
+      else reply.answer(null);
+    },
+  });
+}
