@@ -2,19 +2,13 @@
 
 import type { PoolConfig } from '../../machines/gossip/config.ts';
 import type { poolMachine } from '../../machines/gossip/pool.ts';
-import type { Post } from '../../machines/routes.ts';
+import type { Post, Route } from '../../machines/routes.ts';
 import type { Log } from '../../src/log.ts';
 import type { World } from '../../src/world/world.ts';
 import { createPoolActor, type PoolFiles } from './pool.ts';
 
 /** Who hears of LAN members; only those that run on this agent. */
-export type LanListener =
-  | 'agent'
-  | 'server'
-  | 'rpc-router'
-  | 'flood-joiner'
-  | 'leader-duties'
-  | 'federation-anti-entropy';
+export type LanListener = Extract<Route, { from: 'gossip.lan'; type: 'lan-members.changed' }>['to'];
 
 export interface LanGossipDeps {
   readonly world: World;

@@ -2,13 +2,13 @@
 
 import type { PoolConfig } from '../../machines/gossip/config.ts';
 import type { poolMachine } from '../../machines/gossip/pool.ts';
-import type { Post } from '../../machines/routes.ts';
+import type { Post, Route } from '../../machines/routes.ts';
 import type { Log } from '../../src/log.ts';
 import type { World } from '../../src/world/world.ts';
 import { createPoolActor, type PoolFiles } from './pool.ts';
 
 /** Who hears of WAN members; only those that run on this server. */
-export type WanListener = 'agent' | 'rpc-router' | 'flood-joiner' | 'federation-anti-entropy';
+export type WanListener = Extract<Route, { from: 'gossip.wan'; type: 'wan-members.changed' }>['to'];
 
 export interface WanGossipDeps {
   readonly world: World;
