@@ -15,4 +15,12 @@ export const SERVER_ROUTES = [
     to: 'raft-bootstrap',
     why: 'a group exists: nothing is left to found',
   },
+  {
+    from: 'gossip.lan',
+    type: 'lan-members.changed',
+    to: 'member-reconciler',
+    why: 'members become nodes of the catalog and servers of raft',
+  },
+  { from: 'raft', type: 'leadership.gained', to: 'member-reconciler', why: 'the work begins' },
+  { from: 'raft', type: 'leadership.lost', to: 'member-reconciler', why: 'the work ends' },
 ] as const satisfies readonly RouteShape[];
