@@ -65,13 +65,7 @@ export const FEDERATION_ROUTES = [
     to: 'server',
     why: 'the view that dialers share, and the status of the federation',
   },
-  {
-    from: 'wanfed-transport',
-    type: 'gateway.unreachable',
-    to: 'gateway-locator',
-    why: WHY.unreachable,
-  },
-  { from: 'rpc-router', type: 'gateway.unreachable', to: 'gateway-locator', why: WHY.unreachable },
+  { from: 'server', type: 'gateway.unreachable', to: 'gateway-locator', why: WHY.unreachable },
   {
     from: 'raft',
     type: 'raft.changed',
