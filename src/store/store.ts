@@ -3,7 +3,7 @@
  * them is published as one view, and those who wait for what has changed are woken.
  */
 
-import type { Tree } from './table.ts';
+import type { Tree } from './sorted-tree.ts';
 import { layout } from './tables.ts';
 import { type Effects, StoreError, type TouchedKeys, Transaction } from './transaction.ts';
 import { StoreView } from './view.ts';

@@ -3,13 +3,10 @@
  * lookup. Compound keys are texts joined by `\0`, so that a prefix of a key is a scan.
  */
 
-import BTree from 'sorted-btree';
+import { emptyTree, type Tree } from './sorted-tree.ts';
 
 /** Joins the parts of a compound key. */
 export const SEPARATOR = '\0';
-
-/** A tree of rows, sorted by key. Frozen by convention once it is part of a view. */
-export type Tree = BTree<string, unknown>;
 
 /** A lookup: `keys` of a row are what the row is found by, none leaves it out. */
 export interface TableIndex<Row> {
@@ -50,17 +47,13 @@ export class Layout {
   }
 
   emptyTrees(): Tree[] {
-    return Array.from({ length: this.#slots }, () => new BTree<string, unknown>(undefined, order));
+    return Array.from({ length: this.#slots }, emptyTree);
   }
 
   #take(): number {
     this.#slots += 1;
     return this.#slots - 1;
   }
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The first key behind all that start with `prefix`; null when there is none. */

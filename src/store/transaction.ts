@@ -3,7 +3,8 @@
  * was there before is kept until the command is done, to be put back when it fails.
  */
 
-import { nameKey, SEPARATOR, type Table, type TableIndex, type Tree } from './table.ts';
+import type { Tree } from './sorted-tree.ts';
+import { nameKey, SEPARATOR, type Table, type TableIndex } from './table.ts';
 import { indexTable } from './tables.ts';
 import { type StoreReader, TreeReader } from './view.ts';
 

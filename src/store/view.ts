@@ -3,14 +3,8 @@
  * did not touch with the view before.
  */
 
-import {
-  nameKey,
-  SEPARATOR,
-  type Table,
-  type TableIndex,
-  type Tree,
-  visitPrefix,
-} from './table.ts';
+import type { Tree } from './sorted-tree.ts';
+import { nameKey, SEPARATOR, type Table, type TableIndex, visitPrefix } from './table.ts';
 import { indexTable } from './tables.ts';
 import type { WatchSet } from './watch.ts';
 
@@ -56,14 +50,9 @@ export class TreeReader implements StoreReader {
     return this.first(indexTable, nameKey(name))?.value;
   }
 
-  /** Calls `visit` with rows in order of keys, from `from` on, until it returns false. */
-  visit<Row>(table: Table<Row>, from: string, visit: (row: Row, key: string) => boolean): void {
-    const tree = this.#tree(table.slot);
-    const last = tree.maxKey();
-    if (last === undefined || last < from) return;
-    tree.forRange(from, last, true, (key, row) =>
-      visit(row as Row, key) ? undefined : { break: true },
-    );
+  /** All rows in order of keys, read as they are asked for. */
+  rows<Row>(table: Table<Row>): IterableIterator<Row> {
+    return this.#tree(table.slot).values() as IterableIterator<Row>;
   }
 
   count<Row>(table: Table<Row>): number {

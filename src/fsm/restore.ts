@@ -1,0 +1,266 @@
+/**
+ * Reads state.bin into a new store. Records keep their indexes; the index rows at the end say what
+ * the rows of the tables are, and where an old snapshot has none they follow from the records.
+ */
+
+import { ACLAuthMethod, ACLBindingRule, ACLPolicy, ACLRole, ACLToken } from '../model/acl.ts';
+import type { RaftIndex } from '../model/blocks.ts';
+import { RegisterRequest } from '../model/catalog.ts';
+import { ConfigEntryRequest } from '../model/config-entry.ts';
+import { CAConfiguration, CAConsulProviderState, CARoot } from '../model/connect-ca.ts';
+import { Coordinates } from '../model/coordinate.ts';
+import { FederationStateRequest } from '../model/federation-state.ts';
+import { Intention } from '../model/intention.ts';
+import { DirEntry } from '../model/kv.ts';
+import { AutopilotConfig } from '../model/operator.ts';
+import { PreparedQuery } from '../model/prepared-query.ts';
+import { Session } from '../model/session.ts';
+import { SystemMetadataEntry } from '../model/system-metadata.ts';
+import { kindRowName, serviceRowName } from '../store/index-rows.ts';
+import { ownBytes } from '../store/same.ts';
+import { Store } from '../store/store.ts';
+import type { Table } from '../store/table.ts';
+import * as tables from '../store/tables.ts';
+import type { Transaction } from '../store/transaction.ts';
+import { ACL_BOOTSTRAP_ROW } from '../store/write/acl.ts';
+import { nodeOf } from '../store/write/node.ts';
+import { keptService } from '../store/write/service.ts';
+import { insertSession } from '../store/write/session.ts';
+import { IncompleteError, MalformedError, MsgpackReader } from '../wire/msgpack/reader.ts';
+import type { Codec } from '../wire/msgpack/schema.ts';
+import type { PendingChunks } from './chunking.ts';
+import { COMMAND_TYPES } from './command-types.ts';
+import type { DecodeError } from './errors.ts';
+import {
+  ACLBootstrapRecord,
+  ChunkingState,
+  IndexRecord,
+  SnapshotHeader,
+  undecodable,
+} from './records.ts';
+
+/** First type of the records that later versions write and that may be left out. */
+const LATER_TYPES_FIRST = COMMAND_TYPES.ServiceVirtualIP;
+/** From here on, records are Consul Enterprise's. */
+const ENTERPRISE_TYPES_FIRST = 64;
+
+export interface RestoredState {
+  readonly store: Store;
+  /** Highest index of a table when the snapshot was taken. */
+  readonly lastIndex: number;
+  readonly pendingChunks: PendingChunks;
+  /** Records of later versions that were left out: how many, by type. */
+  readonly skippedTypes: ReadonlyMap<number, number>;
+}
+
+/** Reads a state. Rejects with `DecodeError` for bytes that are none, and with what `chunks` throw. */
+export async function restoreState(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<RestoredState> {
+  const restorer = new Restorer();
+  for await (const chunk of chunks) restorer.add(chunk);
+  return restorer.finish();
+}
+
+class Restorer {
+  readonly #store = new Store();
+  #pending: Buffer = Buffer.alloc(0);
+  #offset = 0;
+  #lastIndex: number | null = null;
+  #sawIndexRow = false;
+  #pendingChunks: PendingChunks = new Map();
+  readonly #skippedTypes = new Map<number, number>();
+
+  /** Reads all records that are complete. */
+  add(chunk: Uint8Array): void {
+    this.#pending = this.#pending.length === 0 ? Buffer.from(chunk) : this.#join(chunk);
+    const reader = new MsgpackReader(this.#pending);
+    let done = 0;
+    while (!reader.atEnd && this.#readOne(reader)) done = reader.offset;
+    this.#offset += done;
+    this.#pending = this.#pending.subarray(done);
+  }
+
+  finish(): RestoredState {
+    if (this.#lastIndex === null) throw undecodable('snapshot is empty');
+    if (this.#pending.length > 0) {
+      throw undecodable(`snapshot ends within a record, at byte ${this.#offset}`);
+    }
+    const lastIndex = this.#lastIndex;
+    if (!this.#sawIndexRow) {
+      this.#store.apply(lastIndex, (tx) => tx.bump('nodes', 'checks'));
+    }
+    return {
+      store: this.#store,
+      lastIndex,
+      pendingChunks: this.#pendingChunks,
+      skippedTypes: this.#skippedTypes,
+    };
+  }
+
+  #join(chunk: Uint8Array): Buffer {
+    return Buffer.concat([this.#pending, chunk]);
+  }
+
+  /** Reads the header or a record; false when it is not complete. */
+  #readOne(reader: MsgpackReader): boolean {
+    try {
+      if (this.#lastIndex === null) this.#lastIndex = SnapshotHeader.decode(reader).LastIndex;
+      else this.#readRecord(reader, this.#lastIndex);
+      return true;
+    } catch (error) {
+      if (error instanceof IncompleteError) return false;
+      if (!(error instanceof MalformedError)) throw error;
+      const at = this.#offset + reader.offset;
+      throw undecodable(`snapshot is not readable near byte ${at}: ${error.message}`, error);
+    }
+  }
+
+  #readRecord(reader: MsgpackReader, lastIndex: number): void {
+    const type = reader.bytes[reader.offset] ?? 0;
+    reader.offset += 1;
+    const record = RECORDS.get(type);
+    if (record !== undefined) {
+      const restore = record(reader);
+      this.#store.apply(lastIndex, (tx) => restore(tx));
+      if (type === COMMAND_TYPES.Index) this.#sawIndexRow = true;
+    } else if (type === COMMAND_TYPES.ChunkingState) {
+      this.#pendingChunks = ChunkingState.decode(reader).ChunkMap;
+    } else {
+      this.#skip(reader, type);
+    }
+  }
+
+  #skip(reader: MsgpackReader, type: number): void {
+    if (type >= ENTERPRISE_TYPES_FIRST) throw enterpriseRecord(type);
+    if (type < LATER_TYPES_FIRST && type !== COMMAND_TYPES.ACL) {
+      throw undecodable(`Unrecognized msg type ${type}`);
+    }
+    reader.skip();
+    this.#skippedTypes.set(type, (this.#skippedTypes.get(type) ?? 0) + 1);
+  }
+}
+
+function enterpriseRecord(type: number): DecodeError {
+  return undecodable(
+    `msg type <${type}> is a Consul Enterprise log entry. Consul OSS cannot restore it`,
+  );
+}
+
+/** Decodes a record; what comes back writes it. Decoding may fail half-way, writing may not. */
+type ReadRecord = (reader: MsgpackReader) => (tx: Transaction) => void;
+
+function record<T>(codec: Codec<T>, write: (tx: Transaction, value: T) => void): ReadRecord {
+  return (reader) => {
+    const value = codec.decode(reader);
+    return (tx) => write(tx, value);
+  };
+}
+
+/** A row of a table whose index row is at least the row's index. */
+function rowRecord<Row extends RaftIndex>(table: Table<Row>, codec: Codec<Row>): ReadRecord {
+  return record(codec, (tx, row) => {
+    tx.put(table, row);
+    tx.raiseIndexRow(table.name, row.ModifyIndex);
+  });
+}
+
+const RECORDS: ReadonlyMap<number, ReadRecord> = new Map([
+  [COMMAND_TYPES.Register as number, record(RegisterRequest, restoreRegistration)],
+  [
+    COMMAND_TYPES.CoordinateBatchUpdate,
+    record(Coordinates, (tx, rows) => {
+      for (const row of rows ?? []) tx.put(tables.coordinatesTable, row);
+      tx.raiseIndexRow(tables.coordinatesTable.name, tx.index);
+    }),
+  ],
+  [
+    COMMAND_TYPES.Session,
+    record(Session, (tx, session) => {
+      insertSession(tx, session);
+      tx.raiseIndexRow(tables.sessionsTable.name, session.ModifyIndex);
+    }),
+  ],
+  [COMMAND_TYPES.ACLTokenSet, rowRecord(tables.aclTokensTable, ACLToken)],
+  [COMMAND_TYPES.ACLPolicySet, rowRecord(tables.aclPoliciesTable, ACLPolicy)],
+  [COMMAND_TYPES.ACLRoleSet, rowRecord(tables.aclRolesTable, ACLRole)],
+  [COMMAND_TYPES.ACLBindingRuleSet, rowRecord(tables.aclBindingRulesTable, ACLBindingRule)],
+  [COMMAND_TYPES.ACLAuthMethodSet, rowRecord(tables.aclAuthMethodsTable, ACLAuthMethod)],
+  [
+    COMMAND_TYPES.ACLBootstrap,
+    record(ACLBootstrapRecord, (tx, row) => tx.setIndexRow(ACL_BOOTSTRAP_ROW, row.ModifyIndex)),
+  ],
+  [
+    COMMAND_TYPES.KVS,
+    record(DirEntry, (tx, entry) => {
+      tx.put(tables.kvsTable, { ...entry, Value: ownBytes(entry.Value) });
+      tx.raiseIndexRow(tables.kvsTable.name, entry.ModifyIndex);
+    }),
+  ],
+  [
+    COMMAND_TYPES.Tombstone,
+    record(DirEntry, (tx, { Key, ModifyIndex }) => {
+      tx.put(tables.tombstonesTable, { key: Key, index: ModifyIndex });
+      tx.raiseIndexRow(tables.tombstonesTable.name, ModifyIndex);
+    }),
+  ],
+  [COMMAND_TYPES.PreparedQuery, rowRecord(tables.preparedQueriesTable, PreparedQuery)],
+  [
+    COMMAND_TYPES.Autopilot,
+    record(AutopilotConfig, (tx, row) => tx.put(tables.autopilotTable, row)),
+  ],
+  [COMMAND_TYPES.Intention, rowRecord(tables.intentionsTable, Intention)],
+  [COMMAND_TYPES.ConnectCA, rowRecord(tables.caRootsTable, CARoot)],
+  [
+    COMMAND_TYPES.ConnectCAProviderState,
+    rowRecord(tables.caProviderStatesTable, CAConsulProviderState),
+  ],
+  [
+    COMMAND_TYPES.ConnectCAConfig,
+    record(CAConfiguration, (tx, row) => {
+      if (row.Provider !== '') tx.put(tables.caConfigTable, row);
+    }),
+  ],
+  [
+    COMMAND_TYPES.ConfigEntry,
+    record(ConfigEntryRequest, (tx, { Entry }) => {
+      tx.put(tables.configEntriesTable, Entry);
+      tx.raiseIndexRow(tables.configEntriesTable.name, Entry.ModifyIndex);
+    }),
+  ],
+  [
+    COMMAND_TYPES.FederationState,
+    record(FederationStateRequest, (tx, { State }) => {
+      if (State === null) return;
+      tx.put(tables.federationStatesTable, State);
+      tx.raiseIndexRow(tables.federationStatesTable.name, State.ModifyIndex);
+    }),
+  ],
+  [COMMAND_TYPES.SystemMetadata, rowRecord(tables.systemMetadataTable, SystemMetadataEntry)],
+  [COMMAND_TYPES.Index, record(IndexRecord, (tx, row) => tx.setIndexRow(row.Key, row.Value))],
+]);
+
+/** A node, and with it at most one service or check, all with the indexes they had. */
+function restoreRegistration(tx: Transaction, request: RegisterRequest): void {
+  const node = nodeOf(request);
+  // Snapshots of Consul 1.8.0 to 1.8.2 hold no indexes of nodes.
+  const kept = node.CreateIndex === 0 ? { ...node, ...at(tx.index) } : node;
+  tx.put(tables.nodesTable, kept);
+  tx.raiseIndexRow(tables.nodesTable.name, kept.ModifyIndex);
+  if (request.Service !== null) {
+    const service = keptService(request.Service);
+    tx.put(tables.servicesTable, { node: request.Node, service });
+    tx.raiseIndexRow(tables.servicesTable.name, service.ModifyIndex);
+    tx.raiseIndexRow(serviceRowName(service.Service), service.ModifyIndex);
+    tx.raiseIndexRow(kindRowName(service.Kind), service.ModifyIndex);
+  }
+  const checks = request.Check === null ? [] : [request.Check];
+  for (const check of [...checks, ...(request.Checks ?? [])]) {
+    tx.put(tables.checksTable, check);
+    tx.raiseIndexRow(tables.checksTable.name, check.ModifyIndex);
+  }
+}
+
+function at(index: number): RaftIndex {
+  return { CreateIndex: index, ModifyIndex: index };
+}
