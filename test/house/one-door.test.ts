@@ -4,7 +4,10 @@ import { codeOf, sourcesIn } from './sources.ts';
 /** What goes around the one door to the world. */
 const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\b|\bnew Date\(\s*\)|\bperformance\.now\b/, 'the time comes from world.clock'],
-  [/\bMath\.random\b|\brandom(Bytes|UUID|FillSync|Int)\b/, 'chance comes from world.random'],
+  [
+    /\bMath\.random\b|\brandom(Bytes|UUID|FillSync)\b|\brandomInt\b.*node:crypto/,
+    'chance comes from world.random',
+  ],
   [/(?<![.\w])(setTimeout|setInterval|setImmediate)\(/, 'timers come from world.clock'],
   [/from 'node:(dgram|tls|dns|http2|https)(\/\w+)?'/, 'sockets come from world.network'],
   // Questions about addresses are no sockets, types are nothing at run time.

@@ -24,6 +24,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'retry-join.primary-gateways',
   'flood-joiner',
   'leader-duties',
+  'member-reconciler',
   'federation-support',
   'federation-replicator',
   'federation-anti-entropy',
