@@ -61,6 +61,7 @@ export function hear(stream: ByteStream): Heard {
   };
   stream.listen({
     data: (chunk) => {
+      if (chunk.constructor !== Uint8Array) throw new Error('a chunk is not plain bytes');
       heard.bytes += chunk.length;
       if (heard.bytes < 65_536) heard.text += decoder.decode(chunk, { stream: true });
       changed();

@@ -91,6 +91,7 @@ export function diskCompliance(name: string, open: OpenBench): void {
       await run(disk.writeFileAtomic(at('m'), content));
       content[0] = 0;
       const read = await run(disk.readFile(at('m')));
+      expect(read.constructor).toBe(Uint8Array);
       read[1] = 0;
       expect(text(await run(disk.readFile(at('m'))))).toBe('abc');
     });

@@ -28,7 +28,10 @@ export function udpCompliance(name: string, open: OpenBench): void {
       const a = await bench.settle(network.bindUdp(ANY_PORT, { received: () => {} }));
       const b = await bench.settle(
         network.bindUdp(ANY_PORT, {
-          received: (datagram, from) => arrived({ text: new TextDecoder().decode(datagram), from }),
+          received: (datagram, from) => {
+            expect(datagram.constructor).toBe(Uint8Array);
+            arrived({ text: new TextDecoder().decode(datagram), from });
+          },
         }),
       );
       a.send(bytes('hello'), b.endpoint);

@@ -13,6 +13,7 @@ import {
 import { dirname } from 'node:path';
 import { systemErrorFrom } from '../errors.ts';
 import type { Disk, DiskFile } from '../world.ts';
+import { plainBytes } from './stream.ts';
 
 const OPEN_FLAGS = { read: 'r', write: 'r+', create: 'a+', exclusive: 'wx+' } as const;
 
@@ -25,7 +26,7 @@ let temporaryFiles = 0;
 
 export const nodeDisk: Disk = {
   open: (path, mode) => attempt(`open ${path}`, () => openFile(path, mode)),
-  readFile: (path) => attempt(`open ${path}`, () => readFile(path)),
+  readFile: (path) => attempt(`open ${path}`, async () => plainBytes(await readFile(path))),
   writeFileAtomic: (path, content, mode = FILE_MODE) =>
     attempt(`write ${path}`, () => replaceFile(path, content, mode)),
   list: (path) => attempt(`open ${path}`, async () => (await readdir(path)).sort()),

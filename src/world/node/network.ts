@@ -14,7 +14,7 @@ import type {
   UdpListener,
   UdpSocket,
 } from '../world.ts';
-import { NodeStream } from './stream.ts';
+import { NodeStream, plainBytes } from './stream.ts';
 import { TlsContexts, tlsClient, tlsServer } from './tls.ts';
 
 /** A gossip burst must fit while the event loop is busy (memberlist asks for 2 MiB too). */
@@ -91,7 +91,7 @@ function bindUdp(at: Endpoint, listener: UdpListener): Promise<UdpSocket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(at.address) ? 'udp6' : 'udp4');
     socket.on('message', (datagram, from) => {
-      listener.received(datagram, { address: from.address, port: from.port });
+      listener.received(plainBytes(datagram), { address: from.address, port: from.port });
     });
     const failed = (error: Error): void => {
       reject(systemErrorFrom(error, `listen udp ${endpointText(at)}`));

@@ -108,7 +108,8 @@ export class NodeStream implements ByteStream {
     return socket;
   }
 
-  readonly #onData = (chunk: Uint8Array): void => {
+  readonly #onData = (buffer: Buffer): void => {
+    const chunk = plainBytes(buffer);
     if (this.#paused || this.#returned.length > 0) this.#returned.push(chunk);
     else this.#listener?.data(chunk);
   };
@@ -154,4 +155,9 @@ export class NodeStream implements ByteStream {
     if (this.#gone) this.#tellGone();
     else this.#socket.resume();
   }
+}
+
+/** A `Buffer` is a `Uint8Array` with another `slice`: nobody outside shall meet one. */
+export function plainBytes(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
