@@ -283,6 +283,7 @@ function limitsOf(settings: Settings): LimitPlan {
     rpcRate: rate < 0 ? null : rate,
     rpcMaxBurst: settings.int('limits.rpc_max_burst') ?? 1_000,
     rpcHoldTimeoutMs: settings.durationMs('performance.rpc_hold_timeout') ?? 7_000,
+    serverAllowedCidrs: settings.list('server_allowed_cidrs'),
     kvMaxValueSize: settings.int('limits.kv_max_value_size') ?? 524_288,
     txnMaxReqLen: settings.int('limits.txn_max_req_len') ?? 524_288,
   };

@@ -58,7 +58,7 @@ export const CONFIG_KEYS: ReadonlyMap<string, KeyKind> = new Map([
     '',
     'list',
     `primary_gateways recursors retry_join retry_join_wan serf_lan_allowed_cidrs
-    serf_wan_allowed_cidrs start_join start_join_wan`,
+    serf_wan_allowed_cidrs server_allowed_cidrs start_join start_join_wan`,
   ),
   ...keys('', 'map', 'node_meta tagged_addresses'),
   ...keys('', 'opaque', 'service services check checks watches segments'),

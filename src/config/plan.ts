@@ -151,6 +151,8 @@ export interface LimitPlan {
   readonly rpcRate: number | null;
   readonly rpcMaxBurst: number;
   readonly rpcHoldTimeoutMs: number;
+  /** Networks from which the server port takes connections; empty = all. Not a key of Consul's. */
+  readonly serverAllowedCidrs: readonly string[];
   readonly kvMaxValueSize: number;
   readonly txnMaxReqLen: number;
 }

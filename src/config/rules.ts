@@ -136,7 +136,9 @@ function valueRules(plan: AgentPlan, settings: Settings): readonly (ConfigIssue 
           `allow_write_http_from: invalid cidr: ${cidr}`,
         ),
     ),
-    ...(['serf_lan_allowed_cidrs', 'serf_wan_allowed_cidrs'] as const).flatMap((key) =>
+    ...(
+      ['serf_lan_allowed_cidrs', 'serf_wan_allowed_cidrs', 'server_allowed_cidrs'] as const
+    ).flatMap((key) =>
       settings
         .list(key)
         .map(

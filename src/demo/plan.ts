@@ -135,7 +135,7 @@ function planServer(
     verify_server_hostname: true,
     connect: { enabled: true, enable_mesh_gateway_wan_federation: true },
     performance: { raft_multiplier: 1 },
-    peer_allowed_cidrs: [`${DEMO_NETWORK}.${dcNumber}.0/24`],
+    ...allowedOnly(`${DEMO_NETWORK}.${dcNumber}.0/24`),
     ...(settings.servers > 1
       ? { retry_join: [`${DEMO_NETWORK}.${dcNumber}.1:${LAN_PORT}`], retry_interval: '1s' }
       : {}),
@@ -157,6 +157,15 @@ function planServer(
     config,
     configPath,
     args: ['agent', '-config-file', configPath, ...(settings.inspect ? ['-inspect'] : [])],
+  };
+}
+
+/** The firewall between the datacenters: servers hear nobody but their own. */
+function allowedOnly(network: string): Readonly<Record<string, unknown>> {
+  return {
+    server_allowed_cidrs: [network],
+    serf_lan_allowed_cidrs: [network],
+    serf_wan_allowed_cidrs: [network],
   };
 }
 
