@@ -1,7 +1,7 @@
 /** Parameters and headers that all reads have in common, and the headers of their answers. */
 
+import { parseGoDuration } from '../go-duration.ts';
 import type { QueryMeta, QueryOptions, QuerySource } from '../model/blocks.ts';
-import { parseGoDuration } from './json/duration.ts';
 import { badRequest, type HttpRequest, prefixedBadRequest } from './message.ts';
 
 /** How fresh a cached answer must be. */

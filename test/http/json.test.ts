@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { goDurationText, parseGoDuration } from '../../src/http/json/duration.ts';
+import { goDurationText, parseGoDuration } from '../../src/go-duration.ts';
 import { jsonString } from '../../src/http/json/escape.ts';
 import { indentJson } from '../../src/http/json/indent.ts';
 import * as read from '../../src/http/json/input.ts';

@@ -4,8 +4,8 @@
  * fields of its description; what was missing has the Go zero value.
  */
 
+import { durationComplaint, parseGoDuration } from '../../go-duration.ts';
 import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
-import { durationComplaint, parseGoDuration } from './duration.ts';
 import { JsonDecodeError, JsonNumber, type JsonValue, parseJson } from './parse.ts';
 
 export interface JsonInput<T> {

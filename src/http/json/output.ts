@@ -5,9 +5,9 @@
  * but strings.
  */
 
+import { goDurationText } from '../../go-duration.ts';
 import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
 import { type GoTime, goTimeToRfc3339 } from '../../wire/msgpack/time.ts';
-import { goDurationText } from './duration.ts';
 import { jsonString } from './escape.ts';
 
 export interface JsonOutput<T> {

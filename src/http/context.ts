@@ -1,0 +1,21 @@
+/** What handlers work with. */
+
+import type { RpcCaller } from '../rpc/method.ts';
+import type { Clock, Random } from '../world/world.ts';
+import type { AgentCache } from './agent-cache.ts';
+import type { AgentFacts } from './agent-facts.ts';
+import type { LocalServices } from './local-services.ts';
+
+export interface HttpContext {
+  readonly rpc: RpcCaller;
+  readonly agent: AgentFacts;
+  readonly local: LocalServices;
+  readonly cache: AgentCache;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `limits.kv_max_value_size`, bytes. */
+  readonly kvValueBytesMax: number;
+}
+
+/** Consul's default of `limits.kv_max_value_size`. */
+export const KV_VALUE_BYTES_DEFAULT_MAX = 512 * 1024;

@@ -1,0 +1,29 @@
+/** Every route of the API. */
+
+import type { HttpContext } from './context.ts';
+import { AGENT_ROUTES } from './handlers/agent.ts';
+import { AGENT_CHECK_ROUTES } from './handlers/agent-checks.ts';
+import { AGENT_SERVICE_ROUTES } from './handlers/agent-services.ts';
+import { CATALOG_ROUTES } from './handlers/catalog.ts';
+import { COORDINATE_ROUTES } from './handlers/coordinate.ts';
+import { EVENT_ROUTES } from './handlers/event.ts';
+import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
+import { HEALTH_ROUTES } from './handlers/health.ts';
+import { KV_ROUTES } from './handlers/kv.ts';
+import { SESSION_ROUTES } from './handlers/session.ts';
+import { STATUS_ROUTES } from './handlers/status.ts';
+import { RouteTable } from './router.ts';
+
+export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
+  ...STATUS_ROUTES,
+  ...AGENT_ROUTES,
+  ...AGENT_SERVICE_ROUTES,
+  ...AGENT_CHECK_ROUTES,
+  ...CATALOG_ROUTES,
+  ...HEALTH_ROUTES,
+  ...KV_ROUTES,
+  ...SESSION_ROUTES,
+  ...EVENT_ROUTES,
+  ...COORDINATE_ROUTES,
+  ...FEDERATION_STATE_ROUTES,
+]);

@@ -1,0 +1,75 @@
+/** What the endpoints of a server need of the rest of it; each owner implements its part. */
+
+import type { CommandType } from '../../fsm/command-types.ts';
+import type { Coordinate, DatacenterMap } from '../../model/coordinate.ts';
+import type { StoreSource } from '../../store/store.ts';
+import type { Codec } from '../../wire/msgpack/schema.ts';
+import type { Clock, Random } from '../../world/world.ts';
+
+/**
+ * Writes one command through Raft. Rejects with Raft's error, or with the error that the state
+ * machine answered; so the response is never an error.
+ */
+export type RaftApply = <Request>(
+  type: CommandType,
+  codec: Codec<Request>,
+  request: Request,
+) => Promise<unknown>;
+
+export interface RaftPeer {
+  readonly id: string;
+  /** `ip:port` of the server port. */
+  readonly address: string;
+  readonly voter: boolean;
+}
+
+/** The node's view of consensus, as of now. */
+export interface ConsensusView {
+  readonly leading: boolean;
+  /** Address of the leader, `null` when none is known. */
+  readonly leaderAddress: string | null;
+  /** Milliseconds since this server heard of the leader; 0 on the leader, `null` = never. */
+  readonly lastContactMs: number | null;
+  /** On the leader: whether all entries of former terms are applied. */
+  readonly readyForConsistentReads: boolean;
+  readonly peers: readonly RaftPeer[];
+  readonly lastLogTerm: number;
+  readonly lastLogIndex: number;
+}
+
+export interface ConsensusFacts {
+  view(): ConsensusView;
+  /** Rejects when this server is not the leader any more. */
+  verifyLeader(): Promise<void>;
+}
+
+/** Timers of sessions, which only the leader keeps. */
+export interface SessionTimers {
+  /** Starts or restarts the timer of a session with a TTL. */
+  reset(id: string, ttlMs: number): void;
+  clear(id: string): void;
+}
+
+export interface EndpointDeps {
+  readonly datacenter: string;
+  readonly store: StoreSource;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly raftApply: RaftApply;
+  readonly consensus: ConsensusFacts;
+  readonly sessionTimers: SessionTimers;
+  /** Milliseconds for which a key may not be locked yet; 0 = it may. */
+  lockDelayMs(key: string): number;
+  /** Names of datacenters that are known, nearest first, the own one included. */
+  datacenters(): readonly string[];
+  /** Node name of a server by its Raft address, from the LAN pool; `null` = unknown. */
+  serverName(raftAddress: string): string | null;
+  /** Whether all servers of this datacenter understand federation states. */
+  federationStatesSupported(): boolean;
+  /** Fires a user event in the LAN pool. `name` is the user's, without prefix. */
+  fireEvent(name: string, payload: Uint8Array): Promise<void>;
+  /** Coordinates of the servers of all datacenters, from the WAN pool. */
+  datacenterMaps(): readonly DatacenterMap[];
+  /** Takes a coordinate for the next batch written to the store. */
+  updateCoordinate(coordinate: Coordinate): void;
+}

@@ -1,0 +1,26 @@
+/** Everything a server answers over RPC, bound to what it needs. */
+
+import type { ServedMethod } from '../method.ts';
+import { catalogEndpoints } from './catalog.ts';
+import type { EndpointDeps } from './deps.ts';
+import { federationStateEndpoints } from './federation-state.ts';
+import { healthEndpoints } from './health.ts';
+import { coordinateEndpoints, internalEndpoints } from './internal.ts';
+import { kvsEndpoints } from './kvs.ts';
+import { sessionEndpoints } from './session.ts';
+import { statusEndpoints } from './status.ts';
+
+export type { EndpointDeps } from './deps.ts';
+
+export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
+  return [
+    ...catalogEndpoints(deps),
+    ...healthEndpoints(deps),
+    ...kvsEndpoints(deps),
+    ...sessionEndpoints(deps),
+    ...statusEndpoints(deps),
+    ...federationStateEndpoints(deps),
+    ...internalEndpoints(deps),
+    ...coordinateEndpoints(deps),
+  ];
+}

@@ -1,0 +1,55 @@
+/** How a read is answered: consistency first, then the query, blocking if asked, then its meta data. */
+
+import type { QueryMeta, QueryOptions } from '../../model/blocks.ts';
+import { blockingQuery, type Indexed } from '../../store/blocking-query.ts';
+import type { StoreReader } from '../../store/view.ts';
+import { RpcError, type RpcOrigin } from '../method.ts';
+import type { EndpointDeps } from './deps.ts';
+
+const NS_PER_MS = 1e6;
+/** How long a new leader may take to be ready for consistent reads (`rpc_hold_timeout`). */
+const READY_TIMEOUT_MS = 7000;
+/** Readiness is looked at again after a random part of this. */
+const READY_POLL_MS = READY_TIMEOUT_MS / 16;
+
+/** Runs a read and adds the meta data of its answer. */
+export async function answerRead<T extends object>(
+  deps: EndpointDeps,
+  options: QueryOptions,
+  origin: RpcOrigin,
+  read: (reader: StoreReader) => Indexed<T>,
+): Promise<T & QueryMeta> {
+  if (options.RequireConsistent) await consistent(deps);
+  const blocking = {
+    minQueryIndex: options.MinQueryIndex,
+    maxQueryTimeMs: options.MaxQueryTime / NS_PER_MS,
+    signal: origin.signal,
+  };
+  const { index, result } = await blockingQuery(deps, blocking, read);
+  return { ...result, ...queryMeta(deps, index) };
+}
+
+export function queryMeta(deps: EndpointDeps, index: number): QueryMeta {
+  const view = deps.consensus.view();
+  return {
+    Index: index,
+    LastContact: view.leading ? 0 : Math.round((view.lastContactMs ?? 0) * NS_PER_MS),
+    KnownLeader: view.leading || view.leaderAddress !== null,
+    ConsistencyLevel: '',
+    NotModified: false,
+  };
+}
+
+async function consistent(deps: EndpointDeps): Promise<void> {
+  await deps.consensus.verifyLeader();
+  const giveUpAt = deps.clock.monotonic() + READY_TIMEOUT_MS;
+  const pauseMs = deps.random.float() * READY_POLL_MS;
+  while (!deps.consensus.view().readyForConsistentReads) {
+    if (deps.clock.monotonic() >= giveUpAt) {
+      throw new RpcError('Not ready to serve consistent reads');
+    }
+    await new Promise<void>((resolve) => {
+      deps.clock.setTimeout(() => resolve(), pauseMs);
+    });
+  }
+}
