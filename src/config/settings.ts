@@ -1,6 +1,6 @@
 /** Typed reading of merged settings. Asking for a key by the wrong type is a bug and throws. */
 
-import { durationComplaint, parseGoDuration } from '../http/json/duration.ts';
+import { durationComplaint, parseGoDuration } from '../go-duration.ts';
 import type { Fragment } from './fragment.ts';
 import { type ConfigIssue, valueIssue } from './issues.ts';
 import { CONFIG_KEYS, type KeyKind } from './keys.ts';
