@@ -1,0 +1,32 @@
+/** Every machine of the house, for those who draw or list them. */
+
+import type { AnyStateMachine } from 'xstate';
+import { agentMachine } from './agent/agent.ts';
+import { demoMachine } from './demo/demo.ts';
+import { gatewayLocatorMachine } from './federation/gateway-locator.ts';
+import { packetLinkMachine } from './federation/packet-link.ts';
+import { wanfedTransportMachine } from './federation/wanfed-transport.ts';
+import { poolMachine } from './gossip/pool.ts';
+import { alpnListenerMachine } from './port/alpn-listener.ts';
+import { connectionMachine } from './port/connection.ts';
+import { rpcRouterMachine } from './rpc/router.ts';
+import { bootstrapMachine } from './server/bootstrap.ts';
+import { memberReconcilerMachine } from './server/member-reconciler.ts';
+import { serverMachine } from './server/server.ts';
+import { supervisorMachine } from './supervisor.ts';
+
+export const ALL_MACHINES: readonly AnyStateMachine[] = [
+  supervisorMachine,
+  agentMachine,
+  poolMachine,
+  serverMachine,
+  bootstrapMachine,
+  memberReconcilerMachine,
+  alpnListenerMachine,
+  connectionMachine,
+  rpcRouterMachine,
+  gatewayLocatorMachine,
+  wanfedTransportMachine,
+  packetLinkMachine,
+  demoMachine,
+];

@@ -1,0 +1,52 @@
+/** The process entry: what the command line names, run in the real world. */
+
+import { hostname, tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { ALL_MACHINES } from '../machines/all.ts';
+import { ROUTES } from '../machines/routes.ts';
+import type { Command, Terminal } from './cli/command.ts';
+import { catalogCommands } from './cli/commands/catalog.ts';
+import { clusterCommands } from './cli/commands/cluster.ts';
+import { demoCommand } from './cli/commands/demo.ts';
+import { houseCommands } from './cli/commands/house.ts';
+import { kvCommands } from './cli/commands/kv.ts';
+import { localCommands } from './cli/commands/local.ts';
+import { tlsCommands } from './cli/commands/tls.ts';
+import { validateCommand } from './cli/commands/validate.ts';
+import { runCommandLine } from './cli/run.ts';
+import { createNodeWorld } from './world/node/node-world.ts';
+
+const world = createNodeWorld();
+
+const terminal: Terminal = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  environment: process.env,
+  async readInput() {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks);
+  },
+};
+
+const commands: readonly Command[] = [
+  ...catalogCommands(world.disk),
+  ...clusterCommands(world.disk),
+  ...kvCommands(world.disk),
+  ...localCommands(world.random),
+  ...tlsCommands(world),
+  validateCommand(world, hostname()),
+  ...houseCommands({ routes: ROUTES, machines: ALL_MACHINES }, world.disk),
+  demoCommand({
+    world,
+    script: fileURLToPath(import.meta.url),
+    temporary: tmpdir(),
+    watch(interrupted, ended) {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+        process.on(signal, interrupted);
+      process.on('exit', ended);
+    },
+  }),
+];
+
+process.exitCode = await runCommandLine('mobius', commands, process.argv.slice(2), terminal);
