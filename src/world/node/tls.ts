@@ -270,7 +270,9 @@ function readTlsError(error: Error, during: string): TlsError {
   const all = `${code} ${error.message.toUpperCase().replaceAll(' ', '_')}`;
   const known = FAILURES.find(([pattern]) => pattern.test(all));
   if (!known) {
-    return new TlsError('other', `tls: ${during}: ${error.message}`, { cause: error });
+    // OpenSSL's reason is two words; its message has addresses and source lines in it.
+    const words = 'reason' in error ? String(error.reason) : error.message;
+    return new TlsError('other', `tls: ${during}: ${words}`, { cause: error });
   }
   return new TlsError(known[1], `tls: ${during}: ${known[2]}`, { cause: error });
 }
