@@ -125,6 +125,7 @@ export class PacketLinks {
       id: 'packet-link',
     });
     const send = (event: LinkEvent): void => {
+      if (actor.getSnapshot().status !== 'active') return;
       actor.send(event);
       if (actor.getSnapshot().status !== 'active') this.#remove(link);
     };
@@ -174,7 +175,7 @@ export class PacketLinks {
       // The peer never writes on this protocol.
       data: () => lost(new Error('wanfed: unexpected bytes from the peer')),
       end: () => lost(new Error('EOF')),
-      drain: () => link.send({ type: 'stream.drained' }),
+      drain: () => link.send({ type: 'stream.drained', nowMs: this.#options.clock.monotonic() }),
       closed: (error) => lost(error ?? new Error('EOF')),
     });
   }

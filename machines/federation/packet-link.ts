@@ -40,7 +40,7 @@ export type LinkEvent =
   | { readonly type: 'dial.succeeded'; readonly nowMs: number }
   | { readonly type: 'dial.failed'; readonly error: Error }
   | { readonly type: 'stream.congested'; readonly nowMs: number }
-  | { readonly type: 'stream.drained' }
+  | { readonly type: 'stream.drained'; readonly nowMs: number }
   | { readonly type: 'stream.lost'; readonly error: Error; readonly nowMs: number }
   | { readonly type: 'ticked'; readonly nowMs: number }
   /** Its gateway is no gateway any more. */
@@ -56,7 +56,8 @@ export interface LinkContext {
   /** Are reported right after the transition. */
   readonly failed: readonly { readonly packet: LinkPacket; readonly error: Error }[];
   readonly usedAtMs: number;
-  readonly congestedAtMs: number;
+  /** Since when the connection takes no more; `null` while it does. */
+  readonly congestedAtMs: number | null;
 }
 
 const NOTHING: Pick<LinkContext, 'outgoing' | 'failed'> = { outgoing: [], failed: [] };
@@ -99,11 +100,16 @@ function wrote(context: LinkContext, more: readonly LinkPacket[], nowMs: number)
 
 /** The connection died: what may not have arrived goes back into the queue, once. */
 function lost(context: LinkContext, error: Error, nowMs: number): LinkContext {
-  const doubtful = context.written.filter((entry) => nowMs - entry.atMs < RESEND_WINDOW_MS);
+  // While it was full nothing got through, however long that took.
+  const untilMs = context.congestedAtMs ?? nowMs;
+  const doubtful = context.written.filter((entry) => untilMs - entry.atMs < RESEND_WINDOW_MS);
   const again = doubtful.filter(({ packet }) => packet.sending === 'first');
   const over = doubtful.filter(({ packet }) => packet.sending === 'again');
   const resend = again.map(({ packet }) => ({ ...packet, sending: 'again' as const }));
-  const next = queued({ ...context, queue: resend, written: [] }, context.queue);
+  const next = queued(
+    { ...context, queue: resend, written: [], congestedAtMs: null },
+    context.queue,
+  );
   return { ...next, failed: [...next.failed, ...over.map(({ packet }) => ({ packet, error }))] };
 }
 
@@ -135,7 +141,7 @@ const s = setup({
     idle: ({ context, event }) =>
       event.type === 'ticked' && event.nowMs - context.usedAtMs >= LINK_IDLE_MS,
     stalled: ({ context, event }) =>
-      event.type === 'ticked' && event.nowMs - context.congestedAtMs >= LINK_STALL_MS,
+      event.type === 'ticked' && event.nowMs - (context.congestedAtMs ?? 0) >= LINK_STALL_MS,
   },
 });
 
@@ -160,10 +166,14 @@ const writeAtOnce = [
   ),
   write,
 ];
+const hasTime = (event: LinkEvent): event is Extract<LinkEvent, { readonly nowMs: number }> =>
+  'nowMs' in event;
+
 const flush = [
-  s.assign(({ context, event }) =>
-    wrote(context, [], event.type === 'dial.succeeded' ? event.nowMs : context.usedAtMs),
-  ),
+  s.assign(({ context, event }) => ({
+    ...wrote(context, [], hasTime(event) ? event.nowMs : context.usedAtMs),
+    congestedAtMs: null,
+  })),
   write,
 ];
 const lose = [
@@ -182,7 +192,7 @@ export const packetLinkMachine = s.createMachine({
     written: [],
     ...NOTHING,
     usedAtMs: input.nowMs,
-    congestedAtMs: 0,
+    congestedAtMs: null,
   }),
   initial: 'dialing',
   states: {
