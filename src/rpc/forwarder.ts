@@ -63,8 +63,6 @@ export interface ForwarderOptions {
  */
 const HELD_HOPS_MAX = 1;
 
-const NEVER = new AbortController().signal;
-
 export class RpcForwarder implements RpcCaller {
   readonly #options: ForwarderOptions;
 
@@ -76,7 +74,7 @@ export class RpcForwarder implements RpcCaller {
   async call<Request, Reply>(
     method: RpcMethod<Request, Reply>,
     request: Request,
-    signal: AbortSignal = NEVER,
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<Reply> {
     const origin: RpcOrigin = { remote: null, signal, hops: 0 };
     try {
