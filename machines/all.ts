@@ -13,6 +13,7 @@ import { rpcRouterMachine } from './rpc/router.ts';
 import { bootstrapMachine } from './server/bootstrap.ts';
 import { memberReconcilerMachine } from './server/member-reconciler.ts';
 import { serverMachine } from './server/server.ts';
+import { sessionTtlMachine } from './server/session-ttl.ts';
 import { supervisorMachine } from './supervisor.ts';
 
 export const ALL_MACHINES: readonly AnyStateMachine[] = [
@@ -22,6 +23,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   serverMachine,
   bootstrapMachine,
   memberReconcilerMachine,
+  sessionTtlMachine,
   alpnListenerMachine,
   connectionMachine,
   rpcRouterMachine,

@@ -23,4 +23,11 @@ export const SERVER_ROUTES = [
   },
   { from: 'raft', type: 'leadership.gained', to: 'member-reconciler', why: 'the work begins' },
   { from: 'raft', type: 'leadership.lost', to: 'member-reconciler', why: 'the work ends' },
+  {
+    from: 'raft',
+    type: 'leadership.gained',
+    to: 'session-ttl',
+    why: 'the leader keeps the timers',
+  },
+  { from: 'raft', type: 'leadership.lost', to: 'session-ttl', why: 'another one keeps them' },
 ] as const satisfies readonly RouteShape[];
