@@ -174,7 +174,11 @@ export function nodeServices(reader: StoreReader, nameOrId: string): Indexed<Nod
 
 function nodeByIdPrefix(reader: StoreReader, prefix: string): Node | undefined {
   if (prefix.length < NODE_ID_PREFIX_MIN || !/^[0-9a-f-]+$/i.test(prefix)) return undefined;
-  const wanted = nameKey(prefix);
+  // Consul's store compares bytes, two digits each: it cuts an odd end off, dashes counted, and
+  // finds nothing when half a byte is left then.
+  const even = prefix.slice(0, prefix.length - (prefix.length % 2));
+  if (even.replaceAll('-', '').length % 2 === 1) return undefined;
+  const wanted = nameKey(even);
   // Any node may be the one that gets this ID.
   reader.indexRow(nodesTable.name);
   const found = reader.unwatched

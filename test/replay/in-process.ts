@@ -1,0 +1,227 @@
+/**
+ * A server in a box for the replays: the real doors, endpoints, state machine and store; consensus
+ * is a node that commits at once. What other parts write into the catalog (members, federation
+ * states) is written here by hand.
+ */
+
+import { COMMAND_TYPES, typeByte } from '../../src/fsm/command-types.ts';
+import { Fsm } from '../../src/fsm/fsm.ts';
+import { AgentCache } from '../../src/http/agent-cache.ts';
+import type { AgentFacts } from '../../src/http/agent-facts.ts';
+import { KV_VALUE_BYTES_DEFAULT_MAX } from '../../src/http/context.ts';
+import { type HttpListener, listenHttp } from '../../src/http/listen.ts';
+import type { LocalServices } from '../../src/http/local-services.ts';
+import { HTTP_ROUTE_TABLE } from '../../src/http/routes.ts';
+import { silentLog } from '../../src/log.ts';
+import { NodeService, RegisterRequest } from '../../src/model/catalog.ts';
+import { FederationState, FederationStateRequest } from '../../src/model/federation-state.ts';
+import { HealthCheck } from '../../src/model/health-check.ts';
+import type { RaftApply } from '../../src/rpc/endpoints/deps.ts';
+import { serverEndpoints } from '../../src/rpc/endpoints/index.ts';
+import { type RpcCaller, RpcError, routeOf } from '../../src/rpc/method.ts';
+import { RpcRegistry } from '../../src/rpc/server/registry.ts';
+import { serviceDumpByKind } from '../../src/store/index.ts';
+import { goTimeFromUnixMs } from '../../src/wire/msgpack/time.ts';
+import { MsgpackWriter } from '../../src/wire/msgpack/writer.ts';
+import { createNodeWorld } from '../../src/world/node/node-world.ts';
+import type { Target } from './replay.ts';
+
+const DATACENTER = 'dc1';
+const NODE = 'golden1';
+const NODE_ID = '11111111-2222-4333-8444-555555555555';
+const ADDRESS = '127.0.0.1';
+const RPC_PORT = 8300;
+const RAFT_ADDRESS = `${ADDRESS}:${RPC_PORT}`;
+
+export interface BoxedServer {
+  readonly target: Target;
+  readonly rpc: RpcCaller;
+  close(): Promise<void>;
+}
+
+/** `localOf` makes the agent's own services and checks, which write to the catalog over RPC. */
+export async function startBoxedServer(
+  localOf: (rpc: RpcCaller) => LocalServices,
+): Promise<BoxedServer> {
+  const world = createNodeWorld();
+  const fsm = new Fsm({ log: silentLog });
+  const lockDelays = new Map<string, number>();
+  let lastIndex = 0;
+
+  const raftApply: RaftApply = async (type, codec, request) => {
+    const writer = new MsgpackWriter();
+    writer.bytes(Uint8Array.of(typeByte(type)));
+    codec.encode(writer, request);
+    lastIndex += 1;
+    const entry = { index: lastIndex, term: 1, data: writer.finish(), extensions: null };
+    const { responses, effects } = fsm.apply([entry]);
+    for (const { key, delayMs } of effects.lockDelays) {
+      lockDelays.set(key, world.clock.monotonic() + delayMs);
+    }
+    const response = responses[0];
+    if (response instanceof Error) throw response;
+    return response;
+  };
+
+  const consensus = {
+    verifyLeader: async () => {},
+    view: () => ({
+      leading: true,
+      leaderAddress: RAFT_ADDRESS,
+      lastContactMs: 0,
+      readyForConsistentReads: true,
+      peers: [{ id: NODE_ID, address: RAFT_ADDRESS, voter: true }],
+      lastLogTerm: 1,
+      lastLogIndex: lastIndex,
+    }),
+  };
+  const registry = new RpcRegistry(
+    serverEndpoints({
+      datacenter: DATACENTER,
+      store: fsm.store,
+      clock: world.clock,
+      random: world.random,
+      raftApply,
+      consensus,
+      sessionTimers: { reset: () => {}, clear: () => {} },
+      lockDelayMs: (key) => Math.max((lockDelays.get(key) ?? 0) - world.clock.monotonic(), 0),
+      datacenters: () => [DATACENTER],
+      serverName: () => NODE,
+      federationStatesSupported: () => true,
+      fireEvent: async () => {},
+      datacenterMaps: () => [],
+      updateCoordinate: () => {},
+    }),
+  );
+  const rpc: RpcCaller = {
+    async call(method, request, signal) {
+      const route = routeOf(method, request);
+      if (route.to !== 'here' && route.to !== 'primary' && route.datacenter !== DATACENTER) {
+        throw new RpcError('No path to datacenter');
+      }
+      const found = registry.lookup(method.name);
+      if (!found.found) throw new RpcError(found.error);
+      const origin = { remote: null, signal: signal ?? new AbortController().signal };
+      return (await found.served.handle(request, origin)) as never;
+    },
+  };
+
+  await registerOwnNode(raftApply);
+  const stopFederation = keepFederationState(fsm, raftApply, () => world.clock.now());
+  const local = localOf(rpc);
+  const cache = new AgentCache(world.clock);
+  const listener: HttpListener = await listenHttp({
+    at: { address: ADDRESS, port: 0 },
+    table: HTTP_ROUTE_TABLE,
+    aclDefaultPolicy: 'allow',
+    context: {
+      rpc,
+      agent: boxedAgent(),
+      local,
+      cache,
+      clock: world.clock,
+      random: world.random,
+      kvValueBytesMax: KV_VALUE_BYTES_DEFAULT_MAX,
+    },
+  });
+  return {
+    rpc,
+    target: {
+      baseUrl: `http://${ADDRESS}:${listener.endpoint.port}`,
+      variables: {
+        dc: DATACENTER,
+        node: NODE,
+        node_id: NODE_ID,
+        rpc_port: String(RPC_PORT),
+        http_port: String(listener.endpoint.port),
+      },
+    },
+    async close() {
+      cache.close();
+      stopFederation();
+      await listener.close();
+    },
+  };
+}
+
+/** As the leader and the agent's first full sync leave it. */
+async function registerOwnNode(raftApply: RaftApply): Promise<void> {
+  const node = {
+    Datacenter: DATACENTER,
+    ID: NODE_ID,
+    Node: NODE,
+    Address: ADDRESS,
+    TaggedAddresses: { lan: ADDRESS, lan_ipv4: ADDRESS, wan: ADDRESS, wan_ipv4: ADDRESS },
+    NodeMeta: { 'consul-network-segment': '' },
+  };
+  const consul = NodeService.of({
+    ID: 'consul',
+    Service: 'consul',
+    Port: RPC_PORT,
+    Weights: { Passing: 1, Warning: 1 },
+    Meta: {
+      non_voter: 'false',
+      raft_version: '3',
+      read_replica: 'false',
+      serf_protocol_current: '2',
+      serf_protocol_max: '5',
+      serf_protocol_min: '1',
+      version: '1.9.1',
+    },
+  });
+  const serfHealth = HealthCheck.of({
+    Node: NODE,
+    CheckID: 'serfHealth',
+    Name: 'Serf Health Status',
+    Status: 'passing',
+    Output: 'Agent alive and reachable',
+  });
+  await raftApply(
+    COMMAND_TYPES.Register,
+    RegisterRequest,
+    RegisterRequest.of({ ...node, Service: consul, Checks: [serfHealth] }),
+  );
+}
+
+/** What the leader's anti-entropy does: the own record follows the mesh gateways of the catalog. */
+function keepFederationState(fsm: Fsm, raftApply: RaftApply, now: () => number): () => void {
+  let last = '';
+  const update = (): void => {
+    const gateways = serviceDumpByKind(fsm.store.view(), 'mesh-gateway').result;
+    const text = JSON.stringify(gateways);
+    if (text === last) return;
+    last = text;
+    const state = FederationState.of({
+      Datacenter: DATACENTER,
+      MeshGateways: gateways.length === 0 ? null : gateways,
+      UpdatedAt: goTimeFromUnixMs(now()),
+    });
+    void raftApply(
+      COMMAND_TYPES.FederationState,
+      FederationStateRequest,
+      FederationStateRequest.of({ Datacenter: DATACENTER, Op: 'upsert', State: state }),
+    );
+  };
+  update();
+  const timer = setInterval(update, 50);
+  return () => clearInterval(timer);
+}
+
+function boxedAgent(): AgentFacts {
+  const unavailable = async (): Promise<never> => {
+    throw new Error('this server has no gossip');
+  };
+  return {
+    own: { datacenter: DATACENTER, node: NODE, segment: '' },
+    defaultToken: () => '',
+    self: unavailable,
+    members: () => [],
+    join: unavailable,
+    leave: unavailable,
+    forceLeave: unavailable,
+    reload: unavailable,
+    events: () => [],
+    onEvent: () => () => {},
+    fireEvent: unavailable,
+  };
+}
