@@ -1,5 +1,6 @@
 /** serf's queries: questions to the pool that members acknowledge and answer straight to the asker. */
 
+import { compilePattern } from '../../src/model/pattern.ts';
 import { bytesToIp, ipToBytes } from '../../src/wire/gossip/address.ts';
 import {
   type ConflictMember,
@@ -20,7 +21,6 @@ import { sendSerf } from './outbox.ts';
 import { answerKeyQuery, encodeKeyResponse, keyOperationOf, keyOutcome } from './serf-keys.ts';
 import { broadcastSerf } from './serf-members.ts';
 import type { RunningQuery } from './state.ts';
-import { matchesPattern } from './tag-pattern.ts';
 import type { Work } from './work.ts';
 
 const INTERNAL_PREFIX = '_serf_';
@@ -131,7 +131,10 @@ function isMeant(work: Work, query: Query): boolean {
       return false;
     }
     if (read.value.kind === 'nodes') return read.value.names.includes(work.config.name);
-    return matchesPattern(read.value.expression, work.values.tags[read.value.tag] ?? '');
+    const pattern = compilePattern(read.value.expression);
+    if (pattern !== null) return pattern.matches(work.values.tags[read.value.tag] ?? '');
+    work.log('warn', `Failed to compile filter regex (${read.value.expression})`);
+    return false;
   });
 }
 
