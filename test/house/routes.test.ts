@@ -25,6 +25,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'flood-joiner',
   'leader-duties',
   'member-reconciler',
+  'session-ttl',
   'federation-support',
   'federation-replicator',
   'federation-anti-entropy',
