@@ -83,7 +83,7 @@ function placeRefusal(
     return `Member '${name}' part of wrong datacenter '${dc}'`;
   }
   const partition = tags['ap'] ?? '';
-  if (partition !== '' && partition !== 'default') {
+  if (partition !== '') {
     return `Member '${name}' part of partition '${partition}'; Partitions are a Consul Enterprise feature`;
   }
   const segment = tags['segment'] ?? '';

@@ -74,6 +74,7 @@ export function initialState(input: PoolInput): PoolState {
     coordinates: new Map(),
     viewVersion: 0,
     counts: { packetsUnreadable: 0, messagesDropped: 0, probesFailed: 0, refutations: 0 },
+    logs: { sinceMs: nowMs, lines: 0, dropped: 0 },
     conflicted: false,
     ousted: false,
   };

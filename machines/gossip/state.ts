@@ -156,6 +156,14 @@ export interface PruneOrder {
   readonly dueMs: number;
 }
 
+/** Log lines of the current second, so that strangers cannot fill a disk with them. */
+export interface LogAllowance {
+  readonly sinceMs: number;
+  readonly lines: number;
+  /** Lines not written since the last one that was. */
+  readonly dropped: number;
+}
+
 /** Counters for the curious. */
 export interface PoolCounts {
   readonly packetsUnreadable: number;
@@ -216,6 +224,7 @@ export interface PoolState {
   readonly coordinates: ReadonlyMap<string, Coordinate>;
   readonly viewVersion: number;
   readonly counts: PoolCounts;
+  readonly logs: LogAllowance;
   /** Another member has claimed our name; a resolution has to be begun. */
   readonly conflicted: boolean;
   /** Another member has our name and the pool holds with it. */

@@ -48,9 +48,6 @@ import {
 import { advance, dueMs } from './upkeep.ts';
 import { type QueueName, Work } from './work.ts';
 
-/** Logs about unreadable packets in one batch; the rest is only counted. */
-const PROBLEM_LOGS_MAX = 4;
-
 type Command =
   | 'members.join'
   | 'members.force-leave'
@@ -185,7 +182,6 @@ function packetReceived(work: Work, packet: IncomingPacket): void {
   });
   for (const problem of opened.problems) {
     work.count('packetsUnreadable');
-    if (work.effects.logs.length >= PROBLEM_LOGS_MAX) continue;
     work.log('warn', problem, { from: `${packet.from.address}:${packet.from.port}` });
   }
   for (const message of opened.messages) messageReceived(work, message, packet.from);

@@ -12,7 +12,8 @@ import {
   type StreamMessage,
 } from '../../src/wire/gossip/stream.ts';
 import type { Endpoint } from '../../src/world/world.ts';
-import type { GossipPeer } from '../routes/gossip.ts';
+import type { Reply } from '../messages.ts';
+import type { GossipPeer, JoinOutcome } from '../routes/gossip.ts';
 import { refusalOf } from './admission.ts';
 import { answering, refusing } from './effects.ts';
 import { witnessed } from './lamport.ts';
@@ -27,6 +28,8 @@ import type { Work } from './work.ts';
 
 /** Streams that a join has open at a time; further addresses wait. */
 const JOIN_STREAMS_MAX = 8;
+/** Joins at a time; one more is refused. */
+const JOINS_MAX = 64;
 
 /** Our whole table and serf's state, for a stream. */
 export function localState(work: Work, join: boolean): PushPull {
@@ -92,8 +95,12 @@ export function startJoin(
   work: Work,
   addresses: readonly string[],
   oldEvents: Join['oldEvents'],
-  reply: Join['reply'],
+  reply: Reply<JoinOutcome>,
 ): void {
+  if (work.joins.size >= JOINS_MAX) {
+    work.effects.replies.push(refusing(reply, `more than ${JOINS_MAX} joins are in progress`));
+    return;
+  }
   const joinId = work.newId();
   const start = { waiting: [], running: 0, joined: 0, errors: [], oldEvents, reply };
   work.joins.set(joinId, { ...start, resolving: 1, cause: 'command' });
@@ -102,6 +109,7 @@ export function startJoin(
 
 /** Begins a join with peers that are known. */
 export function joinPeers(work: Work, peers: readonly GossipPeer[], cause: Join['cause']): void {
+  if (work.joins.size >= JOINS_MAX) return;
   const joinId = work.newId();
   const start = { resolving: 0, running: 0, joined: 0, errors: [], reply: null };
   // A rejoin has its snapshot against old events, and a reconnect missed those in between.

@@ -11,6 +11,10 @@ import { CowMap } from './cow-map.ts';
 import { type Effects, noEffects, type SealKey } from './effects.ts';
 import type { Node, PoolCounts, PoolState } from './state.ts';
 
+/** Log lines within a window of this length. */
+const LOG_WINDOW_MS = 1_000;
+const LOG_LINES_MAX = 32;
+
 type Tables =
   | 'nodes'
   | 'suspicions'
@@ -143,8 +147,19 @@ export class Work {
     return this.values.nextId++;
   }
 
+  /** Writes a line, or counts it when this second has had enough of them. */
   log(level: LogLevel, text: string, fields: LogFields = {}): void {
-    this.effects.logs.push({ level, text, fields });
+    const { logs } = this.values;
+    const current = this.now - logs.sinceMs < LOG_WINDOW_MS;
+    const lines = current ? logs.lines : 0;
+    if (lines >= LOG_LINES_MAX) {
+      this.values.logs = { ...logs, dropped: logs.dropped + 1 };
+      return;
+    }
+    const sinceMs = current ? logs.sinceMs : this.now;
+    this.values.logs = { sinceMs, lines: lines + 1, dropped: 0 };
+    const told = logs.dropped === 0 ? fields : { ...fields, linesDropped: logs.dropped };
+    this.effects.logs.push({ level, text, fields: told });
   }
 
   count(counter: keyof PoolCounts): void {

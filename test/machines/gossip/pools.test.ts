@@ -241,6 +241,33 @@ describe('names and addresses', () => {
   });
 });
 
+describe('two nodes of one name', () => {
+  test('the pool holds with the first, the second yields', () => {
+    const pump = new PoolPump({ config: { nameConflict: 'resolve' } });
+    const nodes = pump.pool(5);
+    pump.run(5_000);
+    const first = nodes[1] as PumpedNode;
+    const second = pump.start(first.name, { address: '10.7.7.7' });
+    pump.join(second, nodes[0] as PumpedNode);
+    pump.run(20_000);
+    expect(second.state.ousted).toBe(true);
+    expect(first.state.ousted).toBe(false);
+    expect(nodes[0]?.state.members.get(first.name)?.address).toBe(first.config.address);
+  });
+
+  test('strangers cannot fill the log', () => {
+    const pump = new PoolPump();
+    const node = pump.start('a');
+    const packets = Array.from({ length: 1_000 }, () => ({
+      from: { address: '10.6.6.6', port: 1 },
+      bytes: Buffer.of(99),
+    }));
+    pump.feed(node, { type: 'packets.received', packets });
+    expect(node.logs.length).toBeLessThan(50);
+    expect(node.state.counts.packetsUnreadable).toBe(1_000);
+  });
+});
+
 describe('events, queries, keys', () => {
   test('a user event reaches everybody once', () => {
     const pump = new PoolPump({ loss: 0.05 });
