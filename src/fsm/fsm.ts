@@ -42,12 +42,12 @@ export class Fsm {
   }
 
   /**
-   * Applies a batch and publishes one view of the result. Throws `FatalCommandError` for a command
+   * Applies a batch and publishes one view of the result, the state of `throughIndex`. Throws `FatalCommandError` for a command
    * that is not known, or cannot be read, and may not be skipped.
    */
-  apply(entries: readonly LogCommand[]): AppliedBatch {
+  apply(entries: readonly LogCommand[], throughIndex = 0): AppliedBatch {
     const responses = entries.map((entry) => this.#applyEntry(entry));
-    return { responses, effects: this.store.publish() };
+    return { responses, effects: this.store.publish(throughIndex) };
   }
 
   /** The current state as state.bin, in slices; later commands do not show in it. */

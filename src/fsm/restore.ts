@@ -87,7 +87,7 @@ class Restorer {
       throw undecodable(`snapshot ends within a record, at byte ${this.#offset}`);
     }
     const lastIndex = this.#lastIndex;
-    if (!this.#sawIndexRow) {
+    if (!this.#sawIndexRow && lastIndex > 0) {
       this.#store.apply(lastIndex, (tx) => tx.bump('nodes', 'checks'));
     }
     return {

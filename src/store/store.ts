@@ -59,8 +59,12 @@ export class Store implements StoreSource {
     }
   }
 
-  /** Makes what was applied visible, wakes whom it concerns, returns the consequences. */
-  publish(): Effects {
+  /**
+   * Makes what was applied visible, wakes whom it concerns, returns the consequences. The state is
+   * then that of `throughIndex`, which may be above the last command.
+   */
+  publish(throughIndex = 0): Effects {
+    this.#appliedIndex = Math.max(this.#appliedIndex, throughIndex);
     const touched = this.#touched;
     const effects = this.#effects;
     this.#touched = [];

@@ -77,7 +77,7 @@ export class TreeReader implements StoreReader {
 
 /** One version of the store. */
 export class StoreView extends TreeReader {
-  /** Log index of the last command applied. Not the index of any row: those may be higher. */
+  /** Log index that this is the state of. Not the index of any row: those may be higher. */
   readonly appliedIndex: number;
 
   constructor(trees: readonly Tree[], appliedIndex: number) {

@@ -1,0 +1,92 @@
+/** The fsm actor among the others: batches in, answers out, freeze, restore, death. */
+
+import { describe, expect, it } from 'vitest';
+import { createActor } from 'xstate';
+import { createFsmActor } from '../../actors/fsm.ts';
+import type { StateSnapshot } from '../../machines/routes/raft.ts';
+import type { Post } from '../../machines/routes.ts';
+import { Fsm } from '../../src/fsm/fsm.ts';
+import { silentLog } from '../../src/log.ts';
+import { LockDelays } from '../../src/store/lock-delays.ts';
+import { kvGet } from '../../src/store/read/kv.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { once } from '../support/store-harness.ts';
+import { vector } from '../support/vectors.ts';
+
+interface Sent {
+  readonly to: string;
+  readonly message: { readonly type: string };
+}
+
+function start() {
+  const sent: Sent[] = [];
+  const post = {
+    send: (to: string, message: Sent['message']) => sent.push({ to, message }),
+    ask: () => Promise.reject(new Error('asks nobody')),
+  } as unknown as Post<'fsm'>;
+  const fsm = new Fsm({ log: silentLog });
+  const lockDelays = new LockDelays(new ManualClock());
+  const actor = createActor(createFsmActor({ post, fsm, lockDelays }));
+  const errors: unknown[] = [];
+  actor.subscribe({ error: (error) => errors.push(error) });
+  actor.start();
+  return { actor, fsm, sent, errors, lockDelays };
+}
+
+const data = Buffer.from(vector('raft.json', 'fsm_kv_set').hex, 'hex');
+const entry = { index: 3, term: 1, data, extensions: null, appendedAtMs: undefined };
+
+describe('the fsm actor', () => {
+  it('applies, answers, then shows the new version', () => {
+    const { actor, fsm, sent } = start();
+    actor.send({ type: 'entries.committed', entries: [entry], throughIndex: 4 });
+    expect(sent).toMatchObject([
+      {
+        to: 'raft',
+        message: { type: 'entries.applied', throughIndex: 4, responses: [null] },
+      },
+      { to: 'server', message: { type: 'store.changed', because: 'applied' } },
+    ]);
+    expect(kvGet(fsm.store.view(), 'foo').result?.ModifyIndex).toBe(3);
+  });
+
+  it('freezes a version that later commands do not change, and restores it elsewhere', async () => {
+    const { actor } = start();
+    actor.send({ type: 'entries.committed', entries: [entry], throughIndex: 3 });
+    const snapshot = await new Promise<StateSnapshot>((answer, refuse) => {
+      actor.send({ type: 'state.freeze', reply: { answer, refuse } });
+    });
+    actor.send({ type: 'entries.committed', entries: [{ ...entry, index: 9 }], throughIndex: 9 });
+    expect(snapshot.index).toBe(3);
+    const other = start();
+    await new Promise<null>((answer, refuse) => {
+      const { index, chunks } = snapshot;
+      other.actor.send({ type: 'state.restore', index, chunks, reply: { answer, refuse } });
+    });
+    expect(kvGet(other.fsm.store.view(), 'foo').result?.CreateIndex).toBe(3);
+    expect(other.sent).toMatchObject([{ message: { because: 'restored' } }]);
+    snapshot.release();
+  });
+
+  it('refuses a second restore, and goes on as before when the bytes are none', async () => {
+    const { actor, fsm } = start();
+    actor.send({ type: 'entries.committed', entries: [entry], throughIndex: 3 });
+    const restore = (): Promise<null> =>
+      new Promise((answer, refuse) => {
+        const chunks = once(Buffer.from('nonsense'));
+        actor.send({ type: 'state.restore', index: 1, chunks, reply: { answer, refuse } });
+      });
+    const [first, second] = await Promise.allSettled([restore(), restore()]);
+    expect(String((first as PromiseRejectedResult).reason)).toContain('failed to restore snapshot');
+    expect(String((second as PromiseRejectedResult).reason)).toContain('is being restored');
+    expect(kvGet(fsm.store.view(), 'foo').result?.CreateIndex).toBe(3);
+    expect(actor.getSnapshot().value).toBe('serving');
+  });
+
+  it('ends with an error at a command that it does not know', () => {
+    const { actor, errors } = start();
+    const unknown = { ...entry, data: Buffer.from([99, 0x80]) };
+    actor.send({ type: 'entries.committed', entries: [unknown], throughIndex: 3 });
+    expect(errors).toMatchObject([{ name: 'FatalCommandError' }]);
+  });
+});
