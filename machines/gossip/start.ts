@@ -1,6 +1,5 @@
 /** The first state of a pool: nobody but this node, and what a snapshot remembers. */
 
-import { isIP } from 'node:net';
 import { ipToBytes, parseJoinAddress } from '../../src/wire/gossip/address.ts';
 import type { KeyRing } from '../../src/wire/gossip/keyring.ts';
 import { encodeTags } from '../../src/wire/gossip/serf.ts';
@@ -110,7 +109,7 @@ function previousPeers(work: Work, snapshot: SnapshotFacts): GossipPeer[] {
   const peers: GossipPeer[] = [];
   for (const [name, text] of snapshot.alive) {
     const { host, port } = parseJoinAddress(text, work.config.port);
-    if (name === work.config.name || isIP(host) === 0) continue;
+    if (name === work.config.name || ipToBytes(host) === null) continue;
     peers.splice(work.randomInt(peers.length + 1), 0, { name, address: host, port });
   }
   return peers;

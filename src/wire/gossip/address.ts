@@ -1,20 +1,32 @@
 /** IP addresses as the 4 or 16 bytes that memberlist puts on the wire, and as text. */
 
-import { isIP } from 'node:net';
+const OCTETS = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const GROUP = /^[0-9a-fA-F]{1,4}$/;
+const GROUPS = 8;
 
 /** Bytes of an IP address in text, or null if it is none. IPv4 in IPv6 is reduced to IPv4. */
 export function ipToBytes(text: string): Buffer | null {
-  const version = isIP(text);
-  if (version === 4) return Buffer.from(text.split('.').map(Number));
-  if (version !== 6 || text.includes('%')) return null;
-  return ipv6ToBytes(text);
+  return ipv4ToBytes(text) ?? ipv6ToBytes(text);
 }
 
-function ipv6ToBytes(text: string): Buffer {
+/** Leading zeros are refused, as Go refuses them: some read such numbers as octal. */
+function ipv4ToBytes(text: string): Buffer | null {
+  const octets = OCTETS.exec(text)?.slice(1);
+  if (octets === undefined) return null;
+  const valid = octets.every((octet) => Number(octet) <= 255 && String(Number(octet)) === octet);
+  return valid ? Buffer.from(octets.map(Number)) : null;
+}
+
+function ipv6ToBytes(text: string): Buffer | null {
+  if (!text.includes(':')) return null;
+  const halves = text.split('::');
+  if (halves.length > 2) return null;
+  const front = groups(halves[0] ?? '', halves.length === 1);
+  const back = halves[1] === undefined ? [] : groups(halves[1], true);
+  if (front === null || back === null) return null;
+  const given = front.length + back.length;
+  if (halves.length === 1 ? given !== GROUPS : given >= GROUPS) return null;
   const bytes = Buffer.alloc(16);
-  const [head = '', tail] = text.split('::');
-  const front = groups(head);
-  const back = tail === undefined ? [] : groups(tail);
   front.forEach((value, index) => {
     bytes.writeUInt16BE(value, index * 2);
   });
@@ -24,13 +36,21 @@ function ipv6ToBytes(text: string): Buffer {
   return isMapped(bytes) ? Buffer.from(bytes.subarray(12)) : bytes;
 }
 
-function groups(text: string): number[] {
+/** The groups of a half; the very last one may be an IPv4 address, which makes two. */
+function groups(text: string, isLastHalf: boolean): number[] | null {
   if (text === '') return [];
-  return text.split(':').flatMap((part) => {
-    if (!part.includes('.')) return [Number.parseInt(part, 16)];
-    const [a = 0, b = 0, c = 0, d = 0] = part.split('.').map(Number);
-    return [(a << 8) | b, (c << 8) | d];
-  });
+  const parts = text.split(':');
+  const values: number[] = [];
+  for (const [index, part] of parts.entries()) {
+    if (GROUP.test(part)) {
+      values.push(Number.parseInt(part, 16));
+      continue;
+    }
+    const four = isLastHalf && index === parts.length - 1 ? ipv4ToBytes(part) : null;
+    if (four === null) return null;
+    values.push(four.readUInt16BE(0), four.readUInt16BE(2));
+  }
+  return values;
 }
 
 function isMapped(bytes: Uint8Array): boolean {

@@ -1,5 +1,6 @@
 // Whatever comes: no reader throws, every split of a stream reads the same, what is big is refused.
 
+import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bytesToIp, ipToBytes, parseJoinAddress } from '../../../src/wire/gossip/address.ts';
@@ -113,6 +114,16 @@ describe('round trips', () => {
         const printed = bytesToIp(data) as string;
         expect(ipToBytes(printed)).toEqual(data);
       }),
+    );
+    const almost = fc.string({
+      unit: fc.constantFrom('1', '25', '::', ':', '.', 'f', '0'),
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(almost, (text) => {
+        expect(ipToBytes(text) !== null).toBe(isIP(text) !== 0);
+      }),
+      { numRuns: 20_000 },
     );
     expect(bytesToIp(ipToBytes('2001:db8::1') as Buffer)).toBe('2001:db8::1');
     expect(bytesToIp(ipToBytes('::ffff:1.2.3.4') as Buffer)).toBe('1.2.3.4');
