@@ -1,32 +1,27 @@
 /**
- * Ends sessions whose holders have not renewed them. Only the leader keeps timers, in memory: a new
- * leader starts them all afresh, so that a session may live longer after a change of leaders, never
- * shorter. The timers themselves are the actor's; here is who may have some and what their end means.
+ * Who may end sessions whose holders have not renewed them: the leader alone, which keeps the timers
+ * in memory. A new leader starts them all afresh, so that a session may live longer after a change
+ * of leaders, never shorter.
  */
 
 import { setup } from 'xstate';
 import type { Message } from '../messages.ts';
 
-/** A session dies when two of its TTLs have passed since its last renewal. */
-export const TTL_FACTOR = 2;
-
 export type SessionTtlEvent =
   | Message<'leadership.gained'>
   | Message<'leadership.lost'>
-  | { readonly type: 'session.renewed'; readonly id: string; readonly ttlMs: number }
-  | { readonly type: 'session.ended'; readonly id: string }
-  | { readonly type: 'timer.fired'; readonly id: string };
+  /** The store holds all that former leaders committed: its sessions can be read. */
+  | { readonly type: 'store.current' }
+  | { readonly type: 'store.unreachable'; readonly error: Error };
 
 const sessionSetup = setup({
   types: { events: {} as SessionTtlEvent },
   actions: {
-    /** Start a timer for every session with a TTL, once the store is current. */
-    startAll: () => {},
-    stopAll: () => {},
-    arm: (_, _params: { readonly id: string; readonly ms: number }) => {},
-    disarm: (_, _params: { readonly id: string }) => {},
-    /** Destroy the session through raft; a failure arms its timer anew. */
-    destroy: (_, _params: { readonly id: string }) => {},
+    /** Answered by `store.current` or `store.unreachable`. */
+    awaitStore: () => {},
+    startTimers: () => {},
+    stopTimers: () => {},
+    announceFailure: (_, _params: { readonly error: Error }) => {},
   },
 });
 
@@ -35,21 +30,22 @@ export const sessionTtlMachine = sessionSetup.createMachine({
   initial: 'following',
   options: { maxIterations: 1000 },
   states: {
-    following: { on: { 'leadership.gained': 'leading' } },
-    leading: {
-      entry: 'startAll',
-      exit: 'stopAll',
+    following: { on: { 'leadership.gained': 'awaiting' } },
+    awaiting: {
+      entry: 'awaitStore',
       on: {
-        'leadership.lost': 'following',
-        'session.renewed': {
-          actions: {
-            type: 'arm',
-            params: ({ event }) => ({ id: event.id, ms: event.ttlMs * TTL_FACTOR }),
-          },
+        'store.current': 'leading',
+        'store.unreachable': {
+          target: 'following',
+          actions: { type: 'announceFailure', params: ({ event }) => ({ error: event.error }) },
         },
-        'session.ended': { actions: { type: 'disarm', params: ({ event }) => ({ id: event.id }) } },
-        'timer.fired': { actions: { type: 'destroy', params: ({ event }) => ({ id: event.id }) } },
+        'leadership.lost': 'following',
       },
+    },
+    leading: {
+      entry: 'startTimers',
+      exit: 'stopTimers',
+      on: { 'leadership.lost': 'following' },
     },
   },
 });

@@ -6,23 +6,29 @@ import { modelTest } from '../../support/model-test.ts';
 const events: readonly SessionTtlEvent[] = [
   { type: 'leadership.gained', term: 2 },
   { type: 'leadership.lost', term: 2 },
-  { type: 'session.renewed', id: 's', ttlMs: 10_000 },
-  { type: 'session.ended', id: 's' },
-  { type: 'timer.fired', id: 's' },
+  { type: 'store.current' },
+  { type: 'store.unreachable', error: new Error('leadership lost') },
 ];
 
 test('the model reaches every state and transition of session timers', () => {
   modelTest(sessionTtlMachine, { events });
 });
 
-test('a session has twice its TTL, and followers keep no timers', () => {
-  const armed: number[] = [];
+test('timers run only while leading, and only once the store is current', () => {
+  const seen: string[] = [];
   const actor = createActor(
-    sessionTtlMachine.provide({ actions: { arm: (_, { ms }) => void armed.push(ms) } }),
+    sessionTtlMachine.provide({
+      actions: {
+        startTimers: () => void seen.push('start'),
+        stopTimers: () => void seen.push('stop'),
+      },
+    }),
   ).start();
-  actor.send({ type: 'session.renewed', id: 's', ttlMs: 10_000 });
+  actor.send({ type: 'store.current' });
   actor.send({ type: 'leadership.gained', term: 2 });
-  actor.send({ type: 'session.renewed', id: 's', ttlMs: 10_000 });
-  expect(armed).toEqual([20_000]);
+  expect(seen).toEqual([]);
+  actor.send({ type: 'store.current' });
+  actor.send({ type: 'leadership.lost', term: 2 });
+  expect(seen).toEqual(['start', 'stop']);
   actor.stop();
 });

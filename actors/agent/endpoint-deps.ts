@@ -1,0 +1,93 @@
+/** What the RPC endpoints of a server need, taken from the parts that own it. */
+
+import { datacenterOrder } from '../../src/agent/datacenter-order.ts';
+import type { Consensus } from '../../src/consensus/consensus.ts';
+import type { RaftApply } from '../../src/fsm/raft-apply.ts';
+import { serverOfMember } from '../../src/model/consul-tags.ts';
+import { hostPort } from '../../src/reconcile/raft-difference.ts';
+import type { ConsensusView, EndpointDeps } from '../../src/rpc/endpoints/deps.ts';
+import type { RouterView } from '../../src/rpc/router-view.ts';
+import type { LockDelays } from '../../src/store/lock-delays.ts';
+import type { SessionTimers } from '../../src/store/session-timers.ts';
+import type { StoreSource } from '../../src/store/store.ts';
+import { CONSUL_EVENT_PREFIX } from '../../src/wire/gossip/consul-event.ts';
+import type { Foundation } from './foundation.ts';
+
+const FIRE_TIMEOUT_MS = 10_000;
+
+export interface EndpointSources {
+  readonly base: Foundation;
+  readonly store: StoreSource;
+  readonly consensus: Consensus;
+  readonly raftApply: RaftApply;
+  readonly lockDelays: LockDelays;
+  readonly sessionTimers: SessionTimers;
+  readonly router: () => RouterView;
+  readonly federationStatesSupported: () => boolean;
+}
+
+export function endpointDeps(sources: EndpointSources): EndpointDeps {
+  const { base, consensus, sessionTimers, lockDelays } = sources;
+  return {
+    datacenter: base.plan.datacenter,
+    store: sources.store,
+    clock: base.world.clock,
+    random: base.world.random,
+    raftApply: sources.raftApply,
+    consensus: {
+      view: () => consensusView(base, consensus),
+      verifyLeader: () => consensus.verifyLeader(),
+    },
+    sessionTimers,
+    lockDelayMs: (key) => lockDelays.remainingMs(key),
+    datacenters: () => knownDatacenters(base, sources.router()),
+    serverName: (address) => serverNameAt(base, address),
+    federationStatesSupported: sources.federationStatesSupported,
+    fireEvent: async (name, payload) => {
+      await base.bus.postFor('agent').ask(
+        'gossip.lan',
+        {
+          type: 'user-event.fire',
+          name: `${CONSUL_EVENT_PREFIX}${name}`,
+          payload,
+          coalesce: false,
+        },
+        { timeoutMs: FIRE_TIMEOUT_MS },
+      );
+    },
+    datacenterMaps: () => [],
+    updateCoordinate: () => {},
+  };
+}
+
+function consensusView(base: Foundation, consensus: Consensus): ConsensusView {
+  const view = consensus.view();
+  return {
+    leading: view.role === 'leader',
+    leaderAddress: view.leader?.address ?? null,
+    lastContactMs: view.lastContactMs ?? null,
+    readyForConsistentReads: base.views.readyForConsistentReads,
+    peers: view.configuration.servers.map(({ id, address, suffrage }) => ({
+      id,
+      address,
+      voter: suffrage === 'voter',
+    })),
+    lastLogTerm: view.lastTerm,
+    lastLogIndex: view.lastIndex,
+  };
+}
+
+function knownDatacenters(base: Foundation, router: RouterView): readonly string[] {
+  return datacenterOrder(
+    base.plan.datacenter,
+    router.datacenters.map(({ name }) => name),
+  );
+}
+
+function serverNameAt(base: Foundation, address: string): string | null {
+  for (const member of base.views.lan?.members.values() ?? []) {
+    const server = serverOfMember(member);
+    if (server !== null && hostPort(server.address, server.port) === address) return server.name;
+  }
+  return null;
+}
