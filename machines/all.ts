@@ -6,6 +6,7 @@ import { demoMachine } from './demo/demo.ts';
 import { gatewayLocatorMachine } from './federation/gateway-locator.ts';
 import { packetLinkMachine } from './federation/packet-link.ts';
 import { wanfedTransportMachine } from './federation/wanfed-transport.ts';
+import { fsmMachine } from './fsm.ts';
 import { poolMachine } from './gossip/pool.ts';
 import { alpnListenerMachine } from './port/alpn-listener.ts';
 import { connectionMachine } from './port/connection.ts';
@@ -21,6 +22,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   agentMachine,
   poolMachine,
   serverMachine,
+  fsmMachine,
   bootstrapMachine,
   memberReconcilerMachine,
   sessionTtlMachine,

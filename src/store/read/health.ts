@@ -109,7 +109,7 @@ function infoOf(reader: StoreReader, name: string): NodeInfo {
   };
 }
 
-/** Every instance with node and checks; nodes without any stand alone, at their place. */
+/** Every instance with node and checks. */
 export function serviceDump(reader: StoreReader): Indexed<readonly ServiceInfo[]> {
   const index = maxIndex(reader, nodesTable.name, servicesTable.name, checksTable.name);
   const quiet = reader.unwatched;
