@@ -4,14 +4,21 @@
  * states) is written here by hand.
  */
 
+import { createActor } from 'xstate';
+import {
+  createLocalServicesActor,
+  createLocalServicesFacade,
+} from '../../actors/agent/local-services.ts';
+import { forgetfulStore } from '../../actors/agent/local-store.ts';
+import { createBus } from '../../actors/bus.ts';
 import { COMMAND_TYPES, typeByte } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { AgentCache } from '../../src/http/agent-cache.ts';
 import type { AgentFacts } from '../../src/http/agent-facts.ts';
 import { KV_VALUE_BYTES_DEFAULT_MAX } from '../../src/http/context.ts';
 import { type HttpListener, listenHttp } from '../../src/http/listen.ts';
-import type { LocalServices } from '../../src/http/local-services.ts';
 import { HTTP_ROUTE_TABLE } from '../../src/http/routes.ts';
+import { EMPTY_LOCAL_VIEW } from '../../src/local/definitions.ts';
 import { silentLog } from '../../src/log.ts';
 import { NodeService, RegisterRequest } from '../../src/model/catalog.ts';
 import { FederationState, FederationStateRequest } from '../../src/model/federation-state.ts';
@@ -24,6 +31,7 @@ import { serviceDumpByKind } from '../../src/store/index.ts';
 import { goTimeFromUnixMs } from '../../src/wire/msgpack/time.ts';
 import { MsgpackWriter } from '../../src/wire/msgpack/writer.ts';
 import { createNodeWorld } from '../../src/world/node/node-world.ts';
+import type { World } from '../../src/world/world.ts';
 import type { Target } from './replay.ts';
 
 const DATACENTER = 'dc1';
@@ -39,10 +47,7 @@ export interface BoxedServer {
   close(): Promise<void>;
 }
 
-/** `localOf` makes the agent's own services and checks, which write to the catalog over RPC. */
-export async function startBoxedServer(
-  localOf: (rpc: RpcCaller) => LocalServices,
-): Promise<BoxedServer> {
+export async function startBoxedServer(): Promise<BoxedServer> {
   const world = createNodeWorld();
   const fsm = new Fsm({ log: silentLog });
   const lockDelays = new Map<string, number>();
@@ -108,7 +113,7 @@ export async function startBoxedServer(
 
   await registerOwnNode(raftApply);
   const stopFederation = keepFederationState(fsm, raftApply, () => world.clock.now());
-  const local = localOf(rpc);
+  const local = startLocalServices(world, rpc);
   const cache = new AgentCache(world.clock);
   const listener: HttpListener = await listenHttp({
     at: { address: ADDRESS, port: 0 },
@@ -117,7 +122,7 @@ export async function startBoxedServer(
     context: {
       rpc,
       agent: boxedAgent(),
-      local,
+      local: local.facade,
       cache,
       clock: world.clock,
       random: world.random,
@@ -139,6 +144,7 @@ export async function startBoxedServer(
     async close() {
       cache.close();
       stopFederation();
+      local.stop();
       await listener.close();
     },
   };
@@ -205,6 +211,44 @@ function keepFederationState(fsm: Fsm, raftApply: RaftApply, now: () => number):
   update();
   const timer = setInterval(update, 50);
   return () => clearInterval(timer);
+}
+
+/** The agent's own services and checks, as the agent composes them. */
+function startLocalServices(world: World, rpc: RpcCaller) {
+  const bus = createBus({ clock: world.clock, log: silentLog });
+  const facade = createLocalServicesFacade(bus);
+  const facts = {
+    datacenter: DATACENTER,
+    id: NODE_ID,
+    name: NODE,
+    address: ADDRESS,
+    taggedAddresses: { lan: ADDRESS, lan_ipv4: ADDRESS, wan: ADDRESS, wan_ipv4: ADDRESS },
+    meta: { 'consul-network-segment': '' },
+    token: '',
+  };
+  const logic = createLocalServicesActor({
+    world,
+    log: silentLog,
+    post: bus.postFor('local-services'),
+    rpc,
+    facts,
+    store: forgetfulStore,
+    caPem: [],
+  });
+  const actor = createActor(logic, {
+    systemId: 'local-services',
+    clock: world.clock,
+    input: { facts, restored: EMPTY_LOCAL_VIEW },
+  });
+  bus.attach(actor.system);
+  actor.start();
+  return {
+    facade,
+    stop: () => {
+      actor.stop();
+      facade.close();
+    },
+  };
 }
 
 function boxedAgent(): AgentFacts {

@@ -1,6 +1,4 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import type { LocalServices } from '../../src/http/local-services.ts';
-import { EMPTY_LOCAL_VIEW } from '../../src/local/definitions.ts';
 import { startBoxedServer } from './in-process.ts';
 import { loadRecording } from './recording.ts';
 import { type FileResult, replay } from './replay.ts';
@@ -9,22 +7,11 @@ import { replayFailures, replayTable } from './table.ts';
 const results: FileResult[] = [];
 afterAll(() => console.log(replayTable(results)));
 
-const none = async (): Promise<void> => {};
-const noLocal: LocalServices = {
-  view: () => EMPTY_LOCAL_VIEW,
-  onChange: () => () => {},
-  registerService: none,
-  deregisterService: none,
-  registerCheck: none,
-  deregisterCheck: none,
-  updateTtl: none,
-};
-
 describe('exchanges recorded from Consul 1.9.1', () => {
-  it.each(['02-status', '03-catalog', '04-health', '07-kv'])(
+  it.each(['02-status', '03-catalog', '04-health', '07-kv', '16-federation-states'])(
     '%s',
     async (name) => {
-      const server = await startBoxedServer(() => noLocal);
+      const server = await startBoxedServer();
       try {
         const result = await replay(loadRecording(name), server.target);
         results.push(result);
