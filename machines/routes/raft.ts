@@ -69,11 +69,18 @@ export interface RaftMessages {
     readonly reply: Reply<null>;
   };
 
+  /** Stop serving and close the files; answered when everything handed in is durable. */
+  'raft.stop': { readonly reply: Reply<null> };
+
   'raft.changed': { readonly view: RaftView };
   'leadership.gained': { readonly term: number };
   'leadership.lost': { readonly term: number };
 
-  'proposals.submitted': { readonly proposals: readonly Proposal[] };
+  'proposals.submitted': {
+    readonly proposals: readonly Proposal[];
+    /** Refused when the batch reaches nobody; each proposal has its own for everything else. */
+    readonly reply: Reply<null>;
+  };
   'leadership.verify': { readonly reply: Reply<null> };
   'leadership.transfer': {
     /** `null` = the best follower. */
@@ -114,6 +121,7 @@ export const RAFT_ROUTES = [
   { from: 'raft', type: 'leadership.lost', to: 'leader-duties', why: 'duties end' },
   { from: 'raft', type: 'leadership.gained', to: 'server', why: 'barrier, then consistent reads' },
   { from: 'raft', type: 'leadership.lost', to: 'server', why: 'no more consistent reads' },
+  { from: 'server', type: 'raft.stop', to: 'raft', why: 'graceful shutdown' },
   { from: 'consensus', type: 'proposals.submitted', to: 'raft', why: 'writes and barriers' },
   { from: 'consensus', type: 'leadership.verify', to: 'raft', why: 'consistent reads' },
   { from: 'consensus', type: 'leadership.transfer', to: 'raft', why: 'leave, failed duties' },

@@ -1,0 +1,346 @@
+/**
+ * What the effects of the raft node do in the world: disk, peers, connections, state machine, one
+ * timer. One binding belongs to one running actor.
+ */
+
+import type { Effect, Input, PeerAnswer, RaftNode } from '../../machines/raft/node.ts';
+import type { RaftEvent } from '../../machines/raft/raft.ts';
+import { viewOf } from '../../machines/raft/step.ts';
+import type { CommittedEntry } from '../../machines/routes/raft.ts';
+import type { Post } from '../../machines/routes.ts';
+import type { RaftConfiguration, RaftServer } from '../../src/consensus/configuration.ts';
+import { ConsensusError, type StoredSnapshot } from '../../src/consensus/consensus.ts';
+import type { Log } from '../../src/log.ts';
+import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
+import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
+import { Inbound } from './inbound.ts';
+import { Peer, type RaftDial } from './peer.ts';
+import { PendingReplies } from './pending.ts';
+import { receiveSnapshot, takeSnapshot } from './snapshots.ts';
+import { RaftStorage } from './storage.ts';
+
+/** A snapshot of any size may take this long to be frozen or restored. */
+export const STATE_TIMEOUT_MS = 600_000;
+
+export interface RaftActorDeps {
+  readonly world: World;
+  readonly post: Post<'raft'>;
+  readonly log: Log;
+  /** `<data-dir>/raft`. */
+  readonly directory: string;
+  readonly self: { readonly id: string; readonly address: string };
+  readonly dial: RaftDial;
+  readonly segmentBytesMax?: number;
+}
+
+/** The running actor, as its binding sees it. */
+export interface RaftHost {
+  send(event: RaftEvent): void;
+  node(): RaftNode | undefined;
+}
+
+type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>;
+
+interface Deferred {
+  readonly after: number;
+  run(): void;
+}
+
+export class RaftBinding {
+  readonly #deps: RaftActorDeps;
+  readonly #host: RaftHost;
+  readonly #pending = new PendingReplies();
+  readonly #peers = new Map<string, Peer>();
+  readonly #inbound: Inbound;
+  #storage: RaftStorage | undefined;
+  #deferred: Deferred[] = [];
+  #durable = 0;
+  #answers: { readonly from: string; readonly answer: PeerAnswer }[] = [];
+  #timer: TimerId | undefined;
+  #armedMs = Number.POSITIVE_INFINITY;
+  #snapshots: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(deps: RaftActorDeps, host: RaftHost) {
+    this.#deps = deps;
+    this.#host = host;
+    this.#inbound = new Inbound({
+      requests: (requests) =>
+        this.#send({ type: 'requests.received', nowMs: this.#nowMs(), requests }),
+      lost: (stream, reason) => {
+        const { address, port } = stream.remote;
+        deps.log.warn('a raft connection is lost', { from: `${address}:${port}`, reason });
+      },
+    });
+  }
+
+  /** Reads the disk and restores the state machine, then tells the node. */
+  open(): void {
+    const { world, log, directory, segmentBytesMax } = this.#deps;
+    const listener = {
+      persisted: (sequence: number) => this.#persisted(sequence),
+      failed: (error: Error) => this.#send({ type: 'storage.failed', nowMs: this.#nowMs(), error }),
+      recovered: () => this.#send({ type: 'storage.recovered', nowMs: this.#nowMs() }),
+    };
+    const limits = segmentBytesMax === undefined ? {} : { segmentBytesMax };
+    RaftStorage.open({ world, log, directory, listener, ...limits }, (snapshot) =>
+      this.restore(snapshot),
+    ).then(
+      ({ storage, stored }) => {
+        this.#storage = storage;
+        if (this.#closed) return storage.close();
+        this.#host.send({ type: 'storage.opened', nowMs: this.#nowMs(), stored });
+        return undefined;
+      },
+      (error: unknown) => this.#host.send({ type: 'storage.unreadable', error: toError(error) }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== undefined) this.#deps.world.clock.clearTimeout(this.#timer);
+    this.#pending.abandon(new ConsensusError('shutdown'));
+    this.#inbound.close();
+    for (const peer of this.#peers.values()) peer.close();
+    await this.#storage?.close();
+  }
+
+  accept(stream: ByteStream): void {
+    this.#inbound.accept(stream);
+  }
+
+  persist(effect: EffectOf<'persist'>): void {
+    this.#storage?.persist(effect);
+  }
+
+  compact(effect: EffectOf<'compact'>): void {
+    this.#storage?.compact(effect.through);
+  }
+
+  send({ to, after, message }: EffectOf<'send'>): void {
+    this.#when(after, () => this.#peer(to).send(message));
+  }
+
+  answer({ ticket, after, error, response }: EffectOf<'answer'>): void {
+    this.#when(after, () => this.#inbound.answer(ticket, error, response));
+  }
+
+  apply({ entries, throughIndex }: EffectOf<'apply'>): void {
+    this.#pending.applying(entries.map((entry) => entry.Index));
+    const message = {
+      type: 'entries.committed',
+      entries: entries.map(committed),
+      throughIndex,
+    } as const;
+    this.#deps.post.send('fsm', message);
+  }
+
+  applied({ throughIndex, responses }: EffectOf<'applied'>): void {
+    this.#pending.applied(throughIndex, responses);
+  }
+
+  acceptProposals({ firstIndex, replies }: EffectOf<'accept'>): void {
+    this.#pending.add(firstIndex, replies);
+  }
+
+  abandon({ error }: EffectOf<'abandon'>): void {
+    this.#pending.abandon(new ConsensusError(error));
+  }
+
+  settle({ reply, after }: EffectOf<'settle'>): void {
+    this.#when(after, () => reply.answer(null));
+  }
+
+  refuse({ replies, error, text }: EffectOf<'refuse'>): void {
+    for (const reply of replies) reply.refuse(new ConsensusError(error, text));
+  }
+
+  /** Snapshots are taken one after the other. */
+  takeSnapshot(effect: EffectOf<'snapshot.take'>): void {
+    const take = async (): Promise<void> => {
+      const { post } = this.#deps;
+      const options = { timeoutMs: STATE_TIMEOUT_MS };
+      const freeze = () => post.ask('fsm', { type: 'state.freeze' }, options);
+      // The state is frozen now, behind the batches already sent, even if the writing has to wait.
+      const frozen = freeze();
+      frozen.catch(() => {});
+      const before = this.#snapshots;
+      await before;
+      await takeSnapshot(this.#openStorage().snapshots, effect, frozen);
+    };
+    this.#snapshots = take().then(
+      () => this.#send({ type: 'snapshot.taken', nowMs: this.#nowMs(), at: effect.at }),
+      (error: unknown) => {
+        if (effect.reply === undefined) {
+          this.#deps.log.error('no snapshot could be taken', { error });
+        } else {
+          const text = `failed to take snapshot: ${toError(error).message}`;
+          effect.reply.refuse(new ConsensusError('storage', text, { cause: error }));
+        }
+        this.#send({ type: 'snapshot.taken', nowMs: this.#nowMs(), at: undefined });
+      },
+    );
+  }
+
+  receiveSnapshot({ ticket, request }: EffectOf<'snapshot.receive'>): void {
+    const progressed = (): void =>
+      this.#send({ type: 'snapshot.progressed', nowMs: this.#nowMs(), ticket });
+    receiveSnapshot({
+      request,
+      chunks: this.#inbound.state(ticket),
+      snapshots: this.#openStorage().snapshots,
+      restore: (snapshot) => this.restore(snapshot),
+      progressed,
+    }).then(
+      ({ at, configuration }) =>
+        this.#send({
+          type: 'snapshot.installed',
+          nowMs: this.#nowMs(),
+          ticket,
+          at,
+          configuration,
+        }),
+      (error: unknown) =>
+        this.#send({
+          type: 'snapshot.refused',
+          nowMs: this.#nowMs(),
+          ticket,
+          error: toError(error).message,
+        }),
+    );
+  }
+
+  /** The state machine takes the state of a snapshot. */
+  async restore(snapshot: StoredSnapshot): Promise<void> {
+    const question = {
+      type: 'state.restore',
+      index: snapshot.index,
+      chunks: snapshot.chunks(),
+    } as const;
+    await this.#deps.post.ask('fsm', question, { timeoutMs: STATE_TIMEOUT_MS });
+  }
+
+  leadershipGained({ term }: EffectOf<'leadership.gained'>): void {
+    this.#deps.post.send('server', { type: 'leadership.gained', term });
+    this.#deps.post.send('leader-duties', { type: 'leadership.gained', term });
+  }
+
+  leadershipLost({ term }: EffectOf<'leadership.lost'>): void {
+    this.#deps.post.send('server', { type: 'leadership.lost', term });
+    this.#deps.post.send('leader-duties', { type: 'leadership.lost', term });
+  }
+
+  /** Publishes once the step is over, so that the view is that of its end. */
+  viewChanged(): void {
+    queueMicrotask(() => {
+      const node = this.#host.node();
+      if (node === undefined || this.#closed) return;
+      const view = viewOf(node, this.#nowMs());
+      this.#forgetPeers(view.configuration);
+      const message = { type: 'raft.changed', view } as const;
+      this.#deps.post.send('server', message);
+      this.#deps.post.send('rpc-router', message);
+      this.#deps.post.send('leader-duties', message);
+    });
+  }
+
+  note({ level, text, fields }: EffectOf<'note'>): void {
+    this.#deps.log[level](text, fields);
+  }
+
+  /** One timer, moved forward only when needed: a step too early is harmless and arms it again. */
+  arm({ atMs }: EffectOf<'clock.arm'>): void {
+    if (atMs >= this.#armedMs || this.#closed) return;
+    const { clock } = this.#deps.world;
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
+    this.#armedMs = atMs;
+    const waitMs = Math.max(0, Math.ceil(atMs - this.#nowMs()));
+    this.#timer = clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#armedMs = Number.POSITIVE_INFINITY;
+      this.#send({ type: 'clock.reached', nowMs: this.#nowMs() });
+    }, waitMs);
+  }
+
+  #openStorage(): RaftStorage {
+    if (this.#storage === undefined) throw new Error('the raft storage is not open');
+    return this.#storage;
+  }
+
+  #nowMs(): number {
+    return this.#deps.world.clock.monotonic();
+  }
+
+  #send(input: Input): void {
+    if (!this.#closed) this.#host.send(input);
+  }
+
+  #when(after: number, run: () => void): void {
+    if (after <= this.#durable) run();
+    else this.#deferred.push({ after, run });
+  }
+
+  #persisted(sequence: number): void {
+    this.#durable = Math.max(this.#durable, sequence);
+    if (this.#closed) return;
+    const ready = this.#deferred.filter((one) => one.after <= sequence);
+    if (ready.length > 0) this.#deferred = this.#deferred.filter((one) => one.after > sequence);
+    for (const one of ready) one.run();
+    this.#send({ type: 'storage.persisted', nowMs: this.#nowMs(), sequence });
+  }
+
+  #peer(server: RaftServer): Peer {
+    const known = this.#peers.get(server.id);
+    if (known !== undefined) {
+      known.server = server;
+      return known;
+    }
+    const { world, self, dial } = this.#deps;
+    const peer = new Peer(server, {
+      clock: world.clock,
+      self,
+      dial,
+      newestSnapshot: () => this.#openStorage().snapshots.newest(),
+      answered: (answer) => this.#answered(server.id, answer),
+    });
+    this.#peers.set(server.id, peer);
+    return peer;
+  }
+
+  /** Answers that arrive together make one batch. */
+  #answered(from: string, answer: PeerAnswer): void {
+    this.#answers.push({ from, answer });
+    if (this.#answers.length > 1) return;
+    queueMicrotask(() => {
+      const answers = this.#answers;
+      this.#answers = [];
+      this.#send({ type: 'answers.received', nowMs: this.#nowMs(), answers });
+    });
+  }
+
+  #forgetPeers(configuration: RaftConfiguration): void {
+    const ids = new Set(configuration.servers.map((server) => server.id));
+    for (const [id, peer] of this.#peers) {
+      if (ids.has(id)) continue;
+      peer.close();
+      this.#peers.delete(id);
+    }
+  }
+}
+
+function committed(entry: LogEntry): CommittedEntry {
+  const at = entry.AppendedAt;
+  return {
+    index: entry.Index,
+    term: entry.Term,
+    data: entry.Data ?? NO_BYTES,
+    extensions: entry.Extensions,
+    appendedAtMs: at === undefined ? undefined : at.unixSeconds * 1000 + at.nanoseconds / 1e6,
+  };
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

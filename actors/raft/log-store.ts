@@ -1,0 +1,299 @@
+/**
+ * The raft log on disk: append-only segments of frames, one fsync a batch.
+ *
+ * Nothing is ever overwritten: an entry whose index is already there replaces it and everything
+ * behind. Old segments are deleted whole once a snapshot covers them. After a failed write the
+ * segment is left as it is, since nobody knows what the disk kept of it, and the log goes on in a
+ * new one that says how much of the old one counts.
+ */
+
+import type { LogPoint } from '../../machines/raft/log-view.ts';
+import type { Log } from '../../src/log.ts';
+import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
+import type { Disk, DiskFile, Random } from '../../src/world/world.ts';
+import {
+  decodeFrame,
+  decodeSegmentHeader,
+  encodeFrame,
+  encodeSegmentHeader,
+  type LogRecord,
+  laterFrameExists,
+  SEGMENT_HEADER_BYTES,
+} from './log-frame.ts';
+
+/** A segment that has reached this size is followed by a new one. */
+export const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
+
+const SEGMENT_NAME = /^(\d{16})\.wal$/;
+
+/** The log on disk is damaged where it was durable. It is left untouched. */
+export class CorruptLogError extends Error {
+  override readonly name = 'CorruptLogError';
+  constructor(path: string, offset: number, reason: string) {
+    super(
+      `raft log ${path} is damaged at byte ${offset}: ${reason}. Entries that this server has ` +
+        'confirmed may be lost. Remove the raft folder of this server and let it join again, or ' +
+        'restore the folder from a backup.',
+    );
+  }
+}
+
+export interface LogStoreOptions {
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly log: Log;
+  /** Folder of the segments; made when missing. */
+  readonly directory: string;
+  readonly segmentBytesMax?: number;
+}
+
+interface Segment {
+  readonly sequence: number;
+  readonly path: string;
+  /** Highest index of an entry in it. */
+  maxIndex: number;
+}
+
+/** What a log store holds when it is opened. */
+export interface OpenedLog {
+  readonly store: LogStore;
+  readonly entries: readonly LogEntry[];
+}
+
+export class LogStore {
+  readonly #options: LogStoreOptions;
+  readonly #segments: Segment[] = [];
+  #file: DiskFile | undefined;
+  #salt = 0;
+  #frames = 0;
+  /** Durable bytes of the newest segment. */
+  #size = 0;
+  #broken = false;
+
+  private constructor(options: LogStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Reads everything. Throws `CorruptLogError` on damage; repairs and logs a cut-off last write. */
+  static async open(options: LogStoreOptions): Promise<OpenedLog> {
+    const store = new LogStore(options);
+    await options.disk.makeDirectory(options.directory);
+    const entries = await store.#recover();
+    return { store, entries };
+  }
+
+  /** Number of segment files. */
+  get segments(): number {
+    return this.#segments.length;
+  }
+
+  /** Appends the records; durable when it resolves. After a rejection nothing is promised. */
+  async append(records: readonly LogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const limit = this.#options.segmentBytesMax ?? SEGMENT_BYTES_MAX;
+    if (this.#file === undefined || this.#broken || this.#size >= limit) await this.#roll();
+    const file = this.#file as DiskFile;
+    const frame = encodeFrame(records, this.#frames, this.#salt);
+    try {
+      await file.write(this.#size, frame);
+      await file.sync();
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
+    this.#frames += 1;
+    for (const part of frame) this.#size += part.length;
+    const segment = this.#segments.at(-1) as Segment;
+    for (const record of records) this.#remember(segment, record);
+  }
+
+  /** Deletes segments that hold nothing above `index`. The newest one stays. */
+  async compact(index: number): Promise<void> {
+    let removed = 0;
+    for (;;) {
+      const oldest = this.#segments[0];
+      if (oldest === undefined || this.#segments.length < 2 || oldest.maxIndex > index) break;
+      await this.#options.disk.remove(oldest.path);
+      this.#segments.shift();
+      removed += 1;
+    }
+    if (removed > 0) await this.#options.disk.syncDirectory(this.#options.directory);
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #remember(segment: Segment, record: LogRecord): void {
+    if (record.kind === 'entry') {
+      segment.maxIndex = Math.max(segment.maxIndex, record.entry.Index);
+      return;
+    }
+    for (const older of this.#segments) older.maxIndex = 0;
+  }
+
+  /** Starts a new segment. A failure leaves things as they were, to be tried again. */
+  async #roll(): Promise<void> {
+    const { disk, directory, random } = this.#options;
+    const sequence = (this.#segments.at(-1)?.sequence ?? 0) + 1;
+    const path = `${directory}/${String(sequence).padStart(16, '0')}.wal`;
+    const salt = random.uint32();
+    const header = encodeSegmentHeader({ sequence, salt, previousBytes: this.#size });
+    await disk.remove(path);
+    const file = await disk.open(path, 'exclusive');
+    try {
+      await file.write(0, [header]);
+      await file.sync();
+      await disk.syncDirectory(directory);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    const old = this.#file;
+    this.#file = file;
+    this.#salt = salt;
+    this.#frames = 0;
+    this.#size = header.length;
+    this.#broken = false;
+    this.#segments.push({ sequence, path, maxIndex: 0 });
+    await old?.close();
+  }
+
+  async #recover(): Promise<readonly LogEntry[]> {
+    const { disk, directory } = this.#options;
+    const names = (await disk.list(directory)).filter((name) => SEGMENT_NAME.test(name));
+    const replay = new Replay();
+    let previous: { readonly path: string; readonly bytes: Buffer } | undefined;
+    for (const name of names) {
+      const path = `${directory}/${name}`;
+      const bytes = toBuffer(await disk.readFile(path));
+      const header = decodeSegmentHeader(bytes);
+      const last = name === names.at(-1);
+      if (header === undefined) {
+        await this.#headless(path, bytes, last);
+        break;
+      }
+      if (previous !== undefined) this.#replaySealed(replay, previous, header.previousBytes);
+      this.#checkSequence(path, header.sequence);
+      this.#segments.push({ sequence: header.sequence, path, maxIndex: 0 });
+      previous = { path, bytes };
+    }
+    if (previous !== undefined) await this.#replayNewest(replay, previous);
+    return replay.entries;
+  }
+
+  #checkSequence(path: string, sequence: number): void {
+    const before = this.#segments.at(-1)?.sequence;
+    if (before === undefined || sequence === before + 1) return;
+    throw new CorruptLogError(path, 8, `segment ${sequence} follows segment ${before}`);
+  }
+
+  /** A newest segment without a whole header was being made when the crash came. */
+  async #headless(path: string, bytes: Buffer, last: boolean): Promise<void> {
+    if (!last || bytes.length > SEGMENT_HEADER_BYTES) {
+      throw new CorruptLogError(path, 0, 'the segment header does not check');
+    }
+    this.#options.log.warn('removed a log segment that was being made', { path });
+    await this.#options.disk.remove(path);
+  }
+
+  /** A segment that has a successor: every byte that counts must check. */
+  #replaySealed(
+    replay: Replay,
+    segment: { readonly path: string; readonly bytes: Buffer },
+    sealedBytes: number,
+  ): void {
+    const { path, bytes } = segment;
+    const end = this.#replay(replay, path, bytes.subarray(0, sealedBytes));
+    if (end.offset === sealedBytes) return;
+    throw new CorruptLogError(path, end.offset, end.reason ?? 'the segment is cut off');
+  }
+
+  async #replayNewest(
+    replay: Replay,
+    segment: { readonly path: string; readonly bytes: Buffer },
+  ): Promise<void> {
+    const { path, bytes } = segment;
+    const end = this.#replay(replay, path, bytes);
+    const file = await this.#options.disk.open(path, 'write');
+    this.#file = file;
+    this.#size = end.offset;
+    this.#frames = end.frames;
+    this.#salt = end.salt;
+    if (end.reason === undefined) return;
+    if (laterFrameExists(bytes, end.offset, end.frames, end.salt)) {
+      await file.close();
+      throw new CorruptLogError(path, end.offset, end.reason);
+    }
+    this.#options.log.warn('removed a write that was cut off from the end of the raft log', {
+      path,
+      offset: end.offset,
+      bytes: bytes.length - end.offset,
+      reason: end.reason,
+    });
+    await file.truncate(end.offset);
+    await file.sync();
+  }
+
+  #replay(replay: Replay, path: string, bytes: Buffer): SegmentEnd {
+    const segment = this.#segments.at(-1) as Segment;
+    const salt = decodeSegmentHeader(bytes)?.salt ?? 0;
+    let offset = SEGMENT_HEADER_BYTES;
+    let frames = 0;
+    while (offset < bytes.length) {
+      const frame = decodeFrame(bytes, offset, frames, salt);
+      if (!frame.ok) return { offset, frames, salt, reason: frame.reason };
+      for (const record of frame.records) {
+        const fault = replay.take(record);
+        if (fault !== undefined) throw new CorruptLogError(path, offset, fault);
+        this.#remember(segment, record);
+      }
+      offset = frame.next;
+      frames += 1;
+    }
+    return { offset, frames, salt, reason: undefined };
+  }
+}
+
+interface SegmentEnd {
+  readonly offset: number;
+  readonly frames: number;
+  readonly salt: number;
+  /** Why the frame at `offset` was not read; `undefined` at a clean end. */
+  readonly reason: string | undefined;
+}
+
+/** Entries as they stand after all records so far. */
+class Replay {
+  readonly entries: LogEntry[] = [];
+  #next: number | undefined;
+
+  /** Returns what is wrong with a record that cannot follow. */
+  take(record: LogRecord): string | undefined {
+    if (record.kind === 'reset') {
+      this.entries.length = 0;
+      this.#next = record.at.index + 1;
+      return undefined;
+    }
+    const { entry } = record;
+    const next = this.#next ?? entry.Index;
+    const first = this.entries[0]?.Index ?? next;
+    if (entry.Index > next || entry.Index < first) {
+      return `entry ${entry.Index} where ${first} to ${next} may stand`;
+    }
+    this.entries.length = entry.Index - first;
+    this.entries.push(entry);
+    this.#next = entry.Index + 1;
+    return undefined;
+  }
+}
+
+/** The point a log begins behind, as a record. */
+export function resetRecord(at: LogPoint): LogRecord {
+  return { kind: 'reset', at };
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,222 @@
+/**
+ * One other server, as the leader or a candidate talks to it. Appends are pipelined on a connection
+ * of their own, so that heartbeats and votes never wait behind them; a snapshot has a third.
+ */
+
+import type { PeerAnswer, PeerMessage } from '../../machines/raft/node.ts';
+import type { RaftServer } from '../../src/consensus/configuration.ts';
+import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
+import { encodeConfiguration, encodePeers } from '../../src/wire/raft/configuration.ts';
+import {
+  type InstallSnapshotRequest,
+  type InstallSnapshotResponse,
+  PROTOCOL_VERSION,
+  type RaftRequest,
+  type RaftResponse,
+  SNAPSHOT_VERSION_MAX,
+} from '../../src/wire/raft/messages.ts';
+import { encodeRequest, ResponseParser } from '../../src/wire/raft/transport.ts';
+import type { ByteStream, Clock } from '../../src/world/world.ts';
+import { Lane, RPC_TIMEOUT_MS } from './lane.ts';
+
+/** Bytes of a snapshot for which a peer gets another 10 s. */
+const SNAPSHOT_STEP_BYTES = 262_144;
+
+/** Opens a connection on which raft may be spoken at once. */
+export type RaftDial = (peer: {
+  readonly id: string;
+  readonly address: string;
+}) => Promise<ByteStream>;
+
+export interface PeerOptions {
+  readonly clock: Clock;
+  readonly self: { readonly id: string; readonly address: string };
+  readonly dial: RaftDial;
+  newestSnapshot(): Promise<StoredSnapshot | undefined>;
+  answered(answer: PeerAnswer): void;
+}
+
+export class Peer {
+  server: RaftServer;
+  readonly #options: PeerOptions;
+  readonly #appends: Lane;
+  readonly #control: Lane;
+  #snapshotStream: ByteStream | undefined;
+  #closed = false;
+
+  constructor(server: RaftServer, options: PeerOptions) {
+    this.server = server;
+    this.#options = options;
+    const { clock } = options;
+    const dial = (): Promise<ByteStream> => options.dial(this.server);
+    this.#appends = new Lane({ clock, dial });
+    this.#control = new Lane({ clock, dial });
+  }
+
+  send(message: PeerMessage): void {
+    if (message.kind === 'snapshot') {
+      this.#sendSnapshot(message).then(
+        (answer) => this.#answered(answer),
+        (error: unknown) => this.#failed(message, toError(error)),
+      );
+      return;
+    }
+    const request: RaftRequest =
+      message.kind === 'append' || message.kind === 'heartbeat'
+        ? { rpc: 'append-entries', body: message.body }
+        : message.request;
+    const lane = message.kind === 'append' ? this.#appends : this.#control;
+    lane.send({
+      rpc: request.rpc,
+      encode: () => encodeRequest(request),
+      answered: (body) => {
+        const answer = answerTo(message, body);
+        if (answer !== undefined) this.#answered(answer);
+      },
+      failed: (error) => this.#failed(message, error),
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#appends.close();
+    this.#control.close();
+    this.#snapshotStream?.destroy();
+  }
+
+  #answered(answer: PeerAnswer): void {
+    if (!this.#closed) this.#options.answered(answer);
+  }
+
+  #failed(message: PeerMessage, error: Error): void {
+    const epoch = 'epoch' in message ? message.epoch : 0;
+    this.#answered({ kind: 'failed', of: message.kind, term: message.term, epoch, error });
+  }
+
+  /** Streams the newest snapshot at the pace of the peer. */
+  async #sendSnapshot(message: Extract<PeerMessage, { kind: 'snapshot' }>): Promise<PeerAnswer> {
+    const { clock, self, newestSnapshot } = this.#options;
+    const snapshot = await newestSnapshot();
+    if (snapshot === undefined) throw new Error('there is no snapshot to send');
+    const stream = await this.#options.dial(this.server);
+    this.#snapshotStream = stream;
+    const exchange = new SnapshotExchange(stream);
+    const steps = Math.max(1, Math.floor(snapshot.size / SNAPSHOT_STEP_BYTES));
+    const timer = clock.setTimeout(
+      () => exchange.fail(new Error('the snapshot was not taken in time: i/o timeout')),
+      RPC_TIMEOUT_MS * steps,
+    );
+    try {
+      const body = snapshotRequest(snapshot, message.term, self);
+      await exchange.write(encodeRequest({ rpc: 'install-snapshot', body }));
+      for await (const chunk of snapshot.chunks()) await exchange.write(chunk);
+      const response = await exchange.response;
+      const { epoch, term } = message;
+      return { kind: 'snapshot', term, epoch, index: snapshot.index, response };
+    } finally {
+      clock.clearTimeout(timer);
+      stream.destroy();
+      this.#snapshotStream = undefined;
+    }
+  }
+}
+
+function snapshotRequest(
+  snapshot: StoredSnapshot,
+  term: number,
+  self: { readonly id: string; readonly address: string },
+): InstallSnapshotRequest {
+  return {
+    ProtocolVersion: PROTOCOL_VERSION,
+    ID: self.id,
+    Addr: self.address,
+    SnapshotVersion: SNAPSHOT_VERSION_MAX,
+    Term: term,
+    Leader: self.address,
+    LastLogIndex: snapshot.index,
+    LastLogTerm: snapshot.term,
+    Peers: encodePeers(snapshot.configuration),
+    Configuration: encodeConfiguration(snapshot.configuration),
+    ConfigurationIndex: snapshot.configurationIndex,
+    Size: snapshot.size,
+  };
+}
+
+function answerTo(message: PeerMessage, body: RaftResponse['body']): PeerAnswer | undefined {
+  const { term } = message;
+  switch (message.kind) {
+    case 'append': {
+      const { epoch, lastIndex } = message;
+      const prevIndex = message.body.PrevLogEntry;
+      return { kind: 'append', term, epoch, prevIndex, lastIndex, response: body as never };
+    }
+    case 'heartbeat':
+      return { kind: 'heartbeat', term, round: message.round, response: body as never };
+    case 'vote':
+      return { kind: 'vote', term, response: body as never };
+    case 'timeout-now':
+    case 'snapshot':
+      return undefined;
+    default:
+      return message satisfies never;
+  }
+}
+
+/** A connection that carries one snapshot and its answer. */
+class SnapshotExchange {
+  readonly response: Promise<InstallSnapshotResponse>;
+  readonly #stream: ByteStream;
+  #resolve: (body: InstallSnapshotResponse) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  #error: Error | undefined;
+  #drained: (() => void) | undefined;
+
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // A failure while chunks are written is thrown there; here it would count as unhandled.
+    this.response.catch(() => {});
+    const parser = new ResponseParser({
+      response: (_, error, body) => {
+        if (error !== '' || body === null) this.fail(new Error(error || 'an empty answer'));
+        else this.#resolve(body as InstallSnapshotResponse);
+      },
+      failed: (reason) => this.fail(new Error(`the peer does not speak raft: ${reason}`)),
+    });
+    parser.expect('install-snapshot');
+    stream.listen({
+      data: (chunk) => parser.feed(chunk),
+      drain: () => this.#wake(),
+      end: () => this.fail(new Error('the peer has closed the connection')),
+      closed: (error) => this.fail(error ?? new Error('the connection is closed')),
+    });
+  }
+
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#reject(error);
+    this.#wake();
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#stream.write(chunk)) return;
+    await new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  #wake(): void {
+    const resume = this.#drained;
+    this.#drained = undefined;
+    resume?.();
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,89 @@
+/** The raft node in the world. */
+
+import type { ActorRefFrom } from 'xstate';
+import type { RaftNode } from '../../machines/raft/node.ts';
+import { raftMachine } from '../../machines/raft/raft.ts';
+import type { Post } from '../../machines/routes.ts';
+import type { Consensus } from '../../src/consensus/consensus.ts';
+import { type RaftActorDeps, RaftBinding } from './binding.ts';
+import { createConsensus } from './consensus.ts';
+
+export type { RaftActorDeps } from './binding.ts';
+export type { RaftDial } from './peer.ts';
+
+export interface CreatedRaft {
+  /** The logic of the actor with systemId `raft`; may be started again after it has ended. */
+  readonly logic: typeof raftMachine;
+  readonly consensus: Consensus;
+}
+
+/** The parts of an action's scope that the binding needs. */
+interface Scope {
+  readonly self: unknown;
+}
+
+/**
+ * The state machine (actor `fsm`) must be running before this actor starts: it is given the state
+ * of the newest snapshot before anything else.
+ */
+export function createRaft(
+  deps: RaftActorDeps & { readonly consensusPost: Post<'consensus'> },
+): CreatedRaft {
+  const bindings = new WeakMap<object, RaftBinding>();
+  let current: ActorRefFrom<typeof raftMachine> | undefined;
+  const nodeOf = (ref: ActorRefFrom<typeof raftMachine> | undefined): RaftNode | undefined => {
+    const snapshot = ref?.getSnapshot();
+    return snapshot?.status === 'active' ? snapshot.context.node : undefined;
+  };
+  const bindingOf = ({ self }: Scope): RaftBinding => {
+    const ref = self as ActorRefFrom<typeof raftMachine>;
+    const known = bindings.get(ref);
+    if (known !== undefined) return known;
+    const binding = new RaftBinding(deps, {
+      send: (event) => ref.send(event),
+      node: () => nodeOf(ref),
+    });
+    bindings.set(ref, binding);
+    current = ref;
+    return binding;
+  };
+  const logic = raftMachine.provide({
+    actions: {
+      'storage.open': (scope) => bindingOf(scope).open(),
+      'storage.close': (scope, { reply }) => {
+        const close = bindingOf(scope).close();
+        close.then(
+          () => reply?.answer(null),
+          (error: Error) => reply?.refuse(error),
+        );
+      },
+      'stream.accept': (scope, { stream }) => bindingOf(scope).accept(stream),
+      'report.unreadable': (_, { error }) => {
+        throw error;
+      },
+      persist: (scope, effect) => bindingOf(scope).persist(effect),
+      compact: (scope, effect) => bindingOf(scope).compact(effect),
+      send: (scope, effect) => bindingOf(scope).send(effect),
+      answer: (scope, effect) => bindingOf(scope).answer(effect),
+      apply: (scope, effect) => bindingOf(scope).apply(effect),
+      applied: (scope, effect) => bindingOf(scope).applied(effect),
+      accept: (scope, effect) => bindingOf(scope).acceptProposals(effect),
+      abandon: (scope, effect) => bindingOf(scope).abandon(effect),
+      settle: (scope, effect) => bindingOf(scope).settle(effect),
+      refuse: (scope, effect) => bindingOf(scope).refuse(effect),
+      'snapshot.take': (scope, effect) => bindingOf(scope).takeSnapshot(effect),
+      'snapshot.receive': (scope, effect) => bindingOf(scope).receiveSnapshot(effect),
+      'leadership.gained': (scope, effect) => bindingOf(scope).leadershipGained(effect),
+      'leadership.lost': (scope, effect) => bindingOf(scope).leadershipLost(effect),
+      'view.changed': (scope) => bindingOf(scope).viewChanged(),
+      'clock.arm': (scope, effect) => bindingOf(scope).arm(effect),
+      note: (scope, effect) => bindingOf(scope).note(effect),
+    },
+  });
+  const consensus = createConsensus({
+    post: deps.consensusPost,
+    clock: deps.world.clock,
+    node: () => nodeOf(current),
+  });
+  return { logic, consensus };
+}

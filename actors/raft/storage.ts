@@ -1,0 +1,220 @@
+/**
+ * Everything a raft node keeps on disk, and the one writer of log, term and vote.
+ *
+ * What is handed in while a write is under way is written together by the next one: one fsync for
+ * all of it. A write that fails is tried again until it succeeds, in order; nothing is reported as
+ * durable before it is.
+ */
+
+import { LogView } from '../../machines/raft/log-view.ts';
+import type { Effect, StoredState } from '../../machines/raft/node.ts';
+import { EMPTY_CONFIGURATION } from '../../src/consensus/configuration.ts';
+import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
+import type { Log } from '../../src/log.ts';
+import type { World } from '../../src/world/world.ts';
+import type { LogRecord } from './log-frame.ts';
+import { LogStore, resetRecord } from './log-store.ts';
+import { SnapshotStore } from './snapshot-store.ts';
+import { StableStore } from './stable-store.ts';
+
+/** Entries written in one frame at most, so that a frame stays of a size that is read at once. */
+const FRAME_RECORDS_MAX = 8192;
+/** Waits between attempts to write to a disk that refuses. */
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 5000;
+
+type Persist = Extract<Effect, { type: 'persist' }>;
+
+export interface StorageListener {
+  persisted(sequence: number): void;
+  failed(error: Error): void;
+  recovered(): void;
+}
+
+export interface StorageOptions {
+  readonly world: World;
+  readonly log: Log;
+  /** `<data-dir>/raft`. */
+  readonly directory: string;
+  readonly listener: StorageListener;
+  readonly segmentBytesMax?: number;
+}
+
+export interface OpenedStorage {
+  readonly storage: RaftStorage;
+  readonly stored: StoredState;
+  /** The snapshot that the state machine was restored from. */
+  readonly snapshot: StoredSnapshot | undefined;
+}
+
+export class RaftStorage {
+  readonly snapshots: SnapshotStore;
+  readonly #options: StorageOptions;
+  readonly #stable: StableStore;
+  readonly #logStore: LogStore;
+  #queue: Persist[] = [];
+  #compactThrough = 0;
+  #running = false;
+  #closed = false;
+  #idle: (() => void)[] = [];
+
+  private constructor(
+    options: StorageOptions,
+    snapshots: SnapshotStore,
+    stable: StableStore,
+    logStore: LogStore,
+  ) {
+    this.#options = options;
+    this.snapshots = snapshots;
+    this.#stable = stable;
+    this.#logStore = logStore;
+  }
+
+  /**
+   * Reads log, term, vote and the newest snapshot that `restore` accepts; older ones are tried when
+   * a newer one is damaged. Rejects when what is left has gaps.
+   */
+  static async open(
+    options: StorageOptions,
+    restore: (snapshot: StoredSnapshot) => Promise<void>,
+  ): Promise<OpenedStorage> {
+    const { world, log, directory } = options;
+    const { disk, clock, random } = world;
+    await disk.makeDirectory(directory);
+    const snapshots = new SnapshotStore({ disk, clock, log, directory: `${directory}/snapshots` });
+    const stable = new StableStore(disk, `${directory}/vote`);
+    const hardState = await stable.load();
+    const { segmentBytesMax } = options;
+    const { store, entries } = await LogStore.open({
+      disk,
+      random,
+      log,
+      directory: `${directory}/wal`,
+      ...(segmentBytesMax !== undefined && { segmentBytesMax }),
+    });
+    const snapshot = await firstGood(await snapshots.list(), restore, log);
+    const point = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
+    const view = LogView.from(point, entries);
+    if (view.entries().length !== entries.length) await store.append([resetRecord(point)]);
+    const storage = new RaftStorage(options, snapshots, stable, store);
+    const configuration = {
+      index: snapshot?.configurationIndex ?? 0,
+      configuration: snapshot?.configuration ?? EMPTY_CONFIGURATION,
+    };
+    return { storage, snapshot, stored: { hardState, log: view, configuration } };
+  }
+
+  persist(effect: Persist): void {
+    this.#queue.push(effect);
+    this.#run();
+  }
+
+  /** Entries up to `through` may go; done when there is nothing else to do. */
+  compact(through: number): void {
+    this.#compactThrough = Math.max(this.#compactThrough, through);
+    this.#run();
+  }
+
+  /** Resolves when everything handed in is durable, or the disk refuses it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#running) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.#logStore.close();
+  }
+
+  #run(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#writeAll().then(
+      () => {
+        this.#running = false;
+        for (const resolve of this.#idle.splice(0)) resolve();
+      },
+      (error: unknown) => this.#options.listener.failed(toError(error)),
+    );
+  }
+
+  async #writeAll(): Promise<void> {
+    for (;;) {
+      const batch = this.#queue;
+      this.#queue = [];
+      const last = batch.at(-1);
+      if (last !== undefined) {
+        if (!(await this.#writeUntilDone(batch))) return;
+        this.#options.listener.persisted(last.sequence);
+      } else if (this.#compactThrough > 0) {
+        await this.#compactNow();
+      } else {
+        return;
+      }
+    }
+  }
+
+  async #compactNow(): Promise<void> {
+    const through = this.#compactThrough;
+    this.#compactThrough = 0;
+    try {
+      await this.#logStore.compact(through);
+    } catch (error) {
+      // The files stay; the next snapshot tries again.
+      this.#options.log.warn('old log segments could not be removed', { error });
+    }
+  }
+
+  /** False when the storage was closed while the disk refused. */
+  async #writeUntilDone(batch: readonly Persist[]): Promise<boolean> {
+    const { listener, world } = this.#options;
+    let waitMs = RETRY_MIN_MS;
+    let failures = 0;
+    for (;;) {
+      try {
+        await this.#write(batch);
+        if (failures > 0) listener.recovered();
+        return true;
+      } catch (error) {
+        failures += 1;
+        if (failures === 1) listener.failed(toError(error));
+        if (this.#closed) return false;
+        await new Promise<void>((resolve) => {
+          world.clock.setTimeout(() => resolve(), waitMs);
+        });
+        waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
+      }
+    }
+  }
+
+  /** Term and vote first: entries of a term must not be found without it. */
+  async #write(batch: readonly Persist[]): Promise<void> {
+    const hardState = batch.findLast((effect) => effect.hardState !== undefined)?.hardState;
+    if (hardState !== undefined) await this.#stable.save(hardState);
+    const records: LogRecord[] = [];
+    for (const { entries, reset } of batch) {
+      if (reset !== undefined) records.push(resetRecord(reset));
+      for (const entry of entries ?? []) records.push({ kind: 'entry', entry });
+    }
+    for (let at = 0; at < records.length; at += FRAME_RECORDS_MAX) {
+      await this.#logStore.append(records.slice(at, at + FRAME_RECORDS_MAX));
+    }
+  }
+}
+
+async function firstGood(
+  snapshots: readonly StoredSnapshot[],
+  restore: (snapshot: StoredSnapshot) => Promise<void>,
+  log: Log,
+): Promise<StoredSnapshot | undefined> {
+  for (const snapshot of snapshots) {
+    try {
+      await restore(snapshot);
+      return snapshot;
+    } catch (error) {
+      log.error('a snapshot could not be restored', { snapshot: snapshot.id, error });
+    }
+  }
+  if (snapshots.length > 0) throw new Error('none of the snapshots on disk can be restored');
+  return undefined;
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

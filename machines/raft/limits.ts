@@ -1,0 +1,58 @@
+/** Limits and timers of the raft node, with their reasons. */
+
+/** Entries in one AppendEntries (hashicorp/raft's MaxAppendEntries). */
+export const APPEND_ENTRIES_MAX = 64;
+/** Bytes of entries in one AppendEntries, beyond which it is cut (one entry may be larger). */
+export const APPEND_BYTES_MAX = 1024 * 1024;
+/** AppendEntries on their way to one follower; more wait in the log. */
+export const IN_FLIGHT_MAX = 128;
+/** Entries handed to the state machine at once: a batch must not hold the event loop for long. */
+export const APPLY_ENTRIES_MAX = 512;
+export const APPLY_BYTES_MAX = 4 * 1024 * 1024;
+/** Entries appended and not yet committed; further proposals are refused at once. */
+export const UNCOMMITTED_ENTRIES_MAX = 65_536;
+export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
+/** Bytes of log kept in memory, beyond which a snapshot is due whatever the threshold says. */
+export const LOG_BYTES_MAX = 256 * 1024 * 1024;
+/** Configuration changes that wait for the one under way; more are refused. */
+export const CHANGES_MAX = 128;
+/** Verifications that wait for answers; more are refused. */
+export const VERIFICATIONS_MAX = 65_536;
+/** Back-off after failures of a peer: 10 ms × 2^(n-2), n at most 12 (hashicorp/raft). */
+export const BACKOFF_BASE_MS = 10;
+export const BACKOFF_ROUNDS_MAX = 12;
+/** A follower hears the commit index within [50, 100) ms even when nothing is written. */
+export const COMMIT_TIMEOUT_MS = 50;
+
+/** Timers and thresholds, in milliseconds and entries. */
+export interface RaftSettings {
+  readonly heartbeatTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+  readonly leaderLeaseTimeoutMs: number;
+  /** A snapshot is considered every [interval, 2 × interval). */
+  readonly snapshotIntervalMs: number;
+  /** Entries since the last snapshot that make a new one due. */
+  readonly snapshotThreshold: number;
+  /** Entries kept behind a snapshot for followers that lag. */
+  readonly trailingLogs: number;
+}
+
+/** Consul's settings for `performance.raft_multiplier` (1 … 10, 5 unless configured). */
+export function consulSettings(multiplier: number): RaftSettings {
+  return {
+    heartbeatTimeoutMs: 1000 * multiplier,
+    electionTimeoutMs: 1000 * multiplier,
+    leaderLeaseTimeoutMs: 500 * multiplier,
+    snapshotIntervalMs: 30_000,
+    snapshotThreshold: 16_384,
+    trailingLogs: 10_240,
+  };
+}
+
+/** Consul's settings of `-dev`. */
+export const DEV_SETTINGS: RaftSettings = {
+  ...consulSettings(1),
+  heartbeatTimeoutMs: 35,
+  electionTimeoutMs: 52,
+  leaderLeaseTimeoutMs: 20,
+};

@@ -1,0 +1,203 @@
+/**
+ * The raft node as a statechart.
+ *
+ * The algorithm (step.ts) is a pure function of node and input; the chart runs it on every input,
+ * hands out its effects as actions by name, and shows where the node stands. What a state means is
+ * decided by the algorithm (`phaseOf`); the chart follows it through `turning`.
+ */
+
+import { setup } from 'xstate';
+import type { ByteStream } from '../../src/world/world.ts';
+import type { Reply } from '../messages.ts';
+import type { RaftSettings } from './limits.ts';
+import type { AnyReply, Effect, Input, RaftNode, StoredState } from './node.ts';
+import { type Phase, phaseOf, type Stepped, startNode, stepNode } from './step.ts';
+
+export interface RaftInput {
+  readonly self: { readonly id: string; readonly address: string };
+  readonly settings: RaftSettings;
+  /** Any integer: decides the random timers. */
+  readonly seed: number;
+}
+
+export interface RaftContext extends RaftInput {
+  /** Undefined until the disk is read. */
+  readonly node: RaftNode | undefined;
+}
+
+export type RaftEvent =
+  | Input
+  | { readonly type: 'raft.accepted'; readonly stream: ByteStream }
+  | { readonly type: 'raft.stop'; readonly reply: Reply<null> }
+  | { readonly type: 'storage.opened'; readonly nowMs: number; readonly stored: StoredState }
+  | { readonly type: 'storage.unreadable'; readonly error: Error };
+
+type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>;
+
+/** An effect that does nothing until an actor provides it. */
+const effect =
+  <T extends Effect['type']>() =>
+  (_: unknown, _params: EffectOf<T>): void => {};
+
+const s = setup({
+  types: {
+    context: {} as RaftContext,
+    events: {} as RaftEvent,
+    input: {} as RaftInput,
+  },
+  actions: {
+    'storage.open': () => {},
+    'storage.close': (_: unknown, _params: { readonly reply: Reply<null> | undefined }) => {},
+    'stream.accept': (_: unknown, _params: { readonly stream: ByteStream }) => {},
+    'report.unreadable': (_: unknown, _params: { readonly error: Error }) => {},
+    persist: effect<'persist'>(),
+    compact: effect<'compact'>(),
+    send: effect<'send'>(),
+    answer: effect<'answer'>(),
+    apply: effect<'apply'>(),
+    applied: effect<'applied'>(),
+    accept: effect<'accept'>(),
+    abandon: effect<'abandon'>(),
+    settle: effect<'settle'>(),
+    refuse: effect<'refuse'>(),
+    'snapshot.take': effect<'snapshot.take'>(),
+    'snapshot.receive': effect<'snapshot.receive'>(),
+    'leadership.gained': effect<'leadership.gained'>(),
+    'leadership.lost': effect<'leadership.lost'>(),
+    'view.changed': effect<'view.changed'>(),
+    'clock.arm': effect<'clock.arm'>(),
+    note: effect<'note'>(),
+  },
+  guards: {
+    at: ({ context }, { phase }: { readonly phase: Phase }) => phaseIs(context, phase),
+    left: ({ context }, { phase }: { readonly phase: Phase }) => !phaseIs(context, phase),
+  },
+});
+
+function phaseIs(context: RaftContext, phase: Phase): boolean {
+  return context.node !== undefined && phaseOf(context.node) === phase;
+}
+
+function firstStep(context: RaftContext, event: RaftEvent): Stepped | undefined {
+  if (event.type !== 'storage.opened') return undefined;
+  const { self, settings, seed } = context;
+  return startNode({ self, settings, seed, stored: event.stored, nowMs: event.nowMs });
+}
+
+const start = s.enqueueActions(({ context, event, enqueue }) => {
+  const stepped = firstStep(context, event);
+  if (stepped === undefined) return;
+  enqueue.assign({ node: stepped.node });
+  for (const done of stepped.effects) enqueue({ type: done.type, params: done } as never);
+});
+
+const step = s.enqueueActions(({ context, event, enqueue }) => {
+  if (context.node === undefined) return;
+  const stepped = stepNode(context.node, event as Input);
+  enqueue.assign({ node: stepped.node });
+  for (const done of stepped.effects) enqueue({ type: done.type, params: done } as never);
+});
+
+/** Whoever asks before the disk is read, or after the end, is told so. */
+const turnAway = s.enqueueActions(({ event, enqueue }) => {
+  const replies = repliesIn(event);
+  if (replies.length === 0) return;
+  const refuse: EffectOf<'refuse'> = { type: 'refuse', replies, error: 'not-leader' };
+  enqueue({ type: 'refuse', params: refuse });
+});
+
+function repliesIn(event: RaftEvent): readonly AnyReply[] {
+  if (event.type === 'proposals.submitted') return event.proposals.map((one) => one.reply);
+  return 'reply' in event ? [event.reply] : [];
+}
+
+const accept = {
+  type: 'stream.accept',
+  params: ({ event }: { event: RaftEvent }) => ({
+    stream: (event as Extract<RaftEvent, { type: 'raft.accepted' }>).stream,
+  }),
+} as const;
+
+const close = {
+  type: 'storage.close',
+  params: ({ event }: { event: RaftEvent }) => ({
+    reply: event.type === 'raft.stop' ? event.reply : undefined,
+  }),
+} as const;
+
+const report = {
+  type: 'report.unreadable',
+  params: ({ event }: { event: RaftEvent }) => ({
+    error: (event as Extract<RaftEvent, { type: 'storage.unreadable' }>).error,
+  }),
+} as const;
+
+const left = (phase: Phase) =>
+  ({ guard: { type: 'left', params: { phase } }, target: '#raft.serving.turning' }) as const;
+const at = (phase: Phase, target: string) =>
+  ({ guard: { type: 'at', params: { phase } }, target }) as const;
+
+export const raftMachine = s.createMachine({
+  id: 'raft',
+  context: ({ input }) => ({ ...input, node: undefined }),
+  initial: 'opening',
+  states: {
+    opening: {
+      entry: 'storage.open',
+      on: {
+        'storage.opened': { target: 'serving', actions: start },
+        'storage.unreadable': { target: 'failed', actions: report },
+        'raft.stop': { target: 'stopped', actions: close },
+        '*': { actions: turnAway },
+      },
+    },
+    serving: {
+      initial: 'turning',
+      on: {
+        'raft.accepted': { actions: accept },
+        'raft.stop': { target: 'stopped', actions: close },
+        '*': { actions: step },
+      },
+      states: {
+        turning: {
+          always: [
+            at('unconfigured', 'unconfigured'),
+            at('outsider', 'outsider'),
+            at('follower', 'follower'),
+            at('installing', 'installing'),
+            at('candidate', 'candidate'),
+            at('establishing', 'leader.establishing'),
+            at('leading', 'leader.leading'),
+            at('transferring', 'leader.transferring'),
+            at('stalled', 'stalled'),
+          ],
+        },
+        /** Without any configuration: waits for a leader, or to be bootstrapped. */
+        unconfigured: { always: left('unconfigured') },
+        /** Not in the newest configuration: follows who leads, never stands. */
+        outsider: { always: left('outsider') },
+        follower: { always: left('follower') },
+        /** Receives a snapshot of the leader. */
+        installing: { always: left('installing') },
+        candidate: { always: left('candidate') },
+        leader: {
+          initial: 'establishing',
+          states: {
+            /** Elected; nothing of this term is committed yet. */
+            establishing: { always: left('establishing') },
+            leading: { always: left('leading') },
+            /** Hands leadership over and takes no new work. */
+            transferring: { always: left('transferring') },
+          },
+        },
+        /** The disk takes no writes: promises nothing until it does again. */
+        stalled: { always: left('stalled') },
+      },
+    },
+    failed: {
+      on: { 'raft.stop': { target: 'stopped', actions: close }, '*': { actions: turnAway } },
+    },
+    stopped: { type: 'final' },
+  },
+  options: { maxIterations: 1000 },
+});
