@@ -46,7 +46,8 @@ function changed(context: LocatorContext, change: Change): LocatorContext {
   if (choices.mode !== context.choices.mode && secondary) news.push({ kind: 'mode', choices });
   const learned = context.learned || choices.primary.length > 0;
   if (learned && !context.learned) news.push({ kind: 'learned', addresses: choices.primary });
-  const toward = secondary ? gatewaysToward(choices, choices.primaryDatacenter) : [];
+  const local = choices.populated ? choices.local : [];
+  const toward = secondary ? gatewaysToward(choices, choices.primaryDatacenter) : local;
   const ready = context.ready || toward.length > 0;
   if (ready && !context.ready) news.push({ kind: 'ready', choices });
   return { ...next, learned, ready, news };

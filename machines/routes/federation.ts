@@ -14,7 +14,7 @@ export interface FederationMessages {
   /** The primary's gateways are known from federation states, for the first time. */
   'primary-gateways.learned': { readonly addresses: readonly string[] };
   'gateways.changed': { readonly choices: GatewayChoices };
-  /** A gateway toward the primary can be picked, for the first time. */
+  /** A gateway toward the primary, or in the primary toward others, can be picked at last. */
   'gateways.ready': { readonly choices: GatewayChoices };
   /** A gateway could not be dialed. */
   'gateway.unreachable': { readonly address: string; readonly error: string };

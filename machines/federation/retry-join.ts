@@ -1,0 +1,275 @@
+/**
+ * Finds the first contact, again and again until it works: one machine for the LAN pool, the WAN
+ * pool and the gateways of the primary datacenter. For a federation it stays: when no server of the
+ * primary is alive any more, it discovers and joins anew, since gateways move and members that were
+ * gone for three days are forgotten by everybody.
+ */
+
+import { fromPromise, setup } from 'xstate';
+import type { MembersView } from '../../src/model/member.ts';
+import type {
+  RetryJoinContext,
+  RetryJoinEvent,
+  RetryJoinInput,
+  RetryJoinVariant,
+  Watched,
+} from './retry-join.types.ts';
+
+/** Consul's words when discovery brought nothing. */
+const NOTHING_FOUND: Readonly<Record<RetryJoinVariant, string>> = {
+  lan: 'No servers to join',
+  wan: 'No servers to join',
+  'primary-gateways': 'No mesh gateways found',
+};
+
+/** Whether what is watched is there, as the WAN pool sees it. */
+export function isAlive(
+  view: MembersView,
+  names: Pick<RetryJoinInput, 'datacenter' | 'primaryDatacenter'>,
+  watched: Watched,
+): boolean {
+  const aliveByDc = new Map<string, boolean>();
+  for (const { tags, status } of view.members.values()) {
+    const dc = tags['dc'];
+    if (dc === undefined || tags['role'] !== 'consul') continue;
+    aliveByDc.set(dc, aliveByDc.get(dc) === true || status === 'alive');
+  }
+  if (watched === 'primary') return aliveByDc.get(names.primaryDatacenter) === true;
+  aliveByDc.delete(names.datacenter);
+  return aliveByDc.size > 0 && [...aliveByDc.values()].every((alive) => alive);
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const s = setup({
+  types: {
+    context: {} as RetryJoinContext,
+    events: {} as RetryJoinEvent,
+    input: {} as RetryJoinInput,
+  },
+  actors: {
+    /** Addresses out of the configured entries; those that cannot be resolved are left out. */
+    discover: fromPromise<readonly string[], { readonly addresses: readonly string[] }>(
+      async () => [],
+    ),
+    /** Joins through them, or hands them over. The number of agents that took part. */
+    join: fromPromise<number, { readonly addresses: readonly string[] }>(async () => 0),
+  },
+  actions: {
+    announceStart: (
+      _,
+      _params: { readonly variant: RetryJoinVariant; readonly repeated: boolean },
+    ) => {},
+    announceSuccess: (
+      _,
+      _params: { readonly variant: RetryJoinVariant; readonly count: number },
+    ) => {},
+    announceRetry: (
+      _,
+      _params: {
+        readonly variant: RetryJoinVariant;
+        readonly intervalMs: number;
+        readonly error: string;
+      },
+    ) => {},
+    announceLoss: (_, _params: { readonly variant: RetryJoinVariant }) => {},
+    /** Logs and tells the agent, which ends. */
+    giveUp: (_, _params: { readonly variant: RetryJoinVariant }) => {},
+  },
+  guards: {
+    hasNothingToDo: ({ context }) => context.watched !== 'others' && context.addresses.length === 0,
+    mustWaitForGateways: ({ context }) => context.startsWith === 'gateways',
+    foundNothing: (_, params: { readonly found: readonly string[] }) => params.found.length === 0,
+    /** Nothing configured and nobody known: there is no failure in that. */
+    mayFindNothing: ({ context }, params: { readonly found: readonly string[] }) =>
+      params.found.length === 0 && context.watched === 'others',
+    exhausted: ({ context }) =>
+      !context.joinedOnce && context.attemptsMax > 0 && context.attempt + 1 > context.attemptsMax,
+    isOver: ({ context }) => context.watched === 'nothing',
+    isAlive: ({ context }) => context.alive,
+    becomesAlive: ({ context, event }) =>
+      event.type === 'wan-members.changed' && isAlive(event.view, context, context.watched),
+    becomesLost: ({ context, event }) =>
+      event.type === 'wan-members.changed' && !isAlive(event.view, context, context.watched),
+  },
+  delays: { interval: ({ context }) => context.intervalMs },
+});
+
+const noteMembers = s.assign(({ context, event }) =>
+  event.type === 'wan-members.changed'
+    ? { alive: isAlive(event.view, context, context.watched) }
+    : {},
+);
+
+const failed = (context: RetryJoinContext, error: string) => ({
+  attempt: context.attempt + 1,
+  error,
+});
+
+const variantOf = ({ context }: { readonly context: RetryJoinContext }) => ({
+  variant: context.variant,
+});
+
+export const retryJoinMachine = s.createMachine({
+  id: 'retry-join',
+  options: { maxIterations: 1000 },
+  context: ({ input }) => ({
+    ...input,
+    attempt: 0,
+    joinedOnce: false,
+    alive: false,
+    found: [],
+    error: '',
+  }),
+  on: { 'wan-members.changed': { actions: noteMembers } },
+  initial: 'starting',
+  states: {
+    starting: {
+      always: [
+        { guard: 'hasNothingToDo', target: 'over' },
+        { guard: 'mustWaitForGateways', target: 'waiting' },
+        { target: 'trying' },
+      ],
+    },
+    waiting: { on: { 'gateways.ready': 'trying' } },
+    trying: {
+      entry: {
+        type: 'announceStart',
+        params: ({ context }) => ({ variant: context.variant, repeated: context.joinedOnce }),
+      },
+      /** Federation states know the gateways: what is configured is not needed any more. */
+      on: {
+        'primary-gateways.learned': {
+          target: 'settled',
+          actions: s.assign({ joinedOnce: true }),
+        },
+      },
+      initial: 'discovering',
+      states: {
+        discovering: {
+          invoke: {
+            src: 'discover',
+            input: ({ context }) => ({ addresses: context.addresses }),
+            onDone: [
+              {
+                guard: {
+                  type: 'mayFindNothing',
+                  params: ({ event }) => ({ found: event.output }),
+                },
+                target: '#retry-join.settled',
+              },
+              {
+                guard: { type: 'foundNothing', params: ({ event }) => ({ found: event.output }) },
+                target: 'deciding',
+                actions: s.assign(({ context }) => ({
+                  found: [],
+                  error: NOTHING_FOUND[context.variant],
+                })),
+              },
+              {
+                target: 'joining',
+                actions: s.assign((args) => ({
+                  found: (args.event as unknown as { output: readonly string[] }).output,
+                })),
+              },
+            ],
+            onError: {
+              target: 'deciding',
+              actions: s.assign((args) => ({
+                error: textOf((args.event as unknown as { error: unknown }).error),
+              })),
+            },
+          },
+        },
+        joining: {
+          invoke: {
+            src: 'join',
+            input: ({ context }) => ({ addresses: context.found }),
+            onDone: {
+              target: '#retry-join.settled',
+              actions: [
+                s.assign({ joinedOnce: true, error: '' }),
+                {
+                  type: 'announceSuccess',
+                  params: ({ context, event }) => ({
+                    variant: context.variant,
+                    count: event.output,
+                  }),
+                },
+              ],
+            },
+            onError: {
+              target: 'deciding',
+              actions: s.assign((args) => ({
+                error: textOf((args.event as unknown as { error: unknown }).error),
+              })),
+            },
+          },
+        },
+        deciding: {
+          always: [
+            { guard: 'exhausted', target: '#retry-join.exhausted' },
+            {
+              target: 'pausing',
+              actions: s.assign(({ context }) => failed(context, context.error)),
+            },
+          ],
+        },
+        pausing: {
+          entry: {
+            type: 'announceRetry',
+            params: ({ context }) => ({
+              variant: context.variant,
+              intervalMs: context.intervalMs,
+              error: context.error,
+            }),
+          },
+          on: {
+            /** Somebody else brought us together, for instance the pool's own reconnecting. */
+            'wan-members.changed': [
+              { guard: 'becomesAlive', target: '#retry-join.settled', actions: noteMembers },
+              { actions: noteMembers },
+            ],
+          },
+          after: { interval: 'discovering' },
+        },
+      },
+    },
+    settled: {
+      always: [
+        { guard: 'isOver', target: 'over' },
+        { guard: 'isAlive', target: 'kept.alive' },
+        { target: 'kept' },
+      ],
+    },
+    /** Joined, and watching that it stays so. */
+    kept: {
+      initial: 'lost',
+      states: {
+        alive: {
+          on: {
+            'wan-members.changed': [
+              {
+                guard: 'becomesLost',
+                target: 'lost',
+                actions: [noteMembers, { type: 'announceLoss', params: variantOf }],
+              },
+              { actions: noteMembers },
+            ],
+          },
+        },
+        lost: {
+          on: {
+            'wan-members.changed': [
+              { guard: 'becomesAlive', target: 'alive', actions: noteMembers },
+              { actions: noteMembers },
+            ],
+          },
+          after: { interval: '#retry-join.trying' },
+        },
+      },
+    },
+    over: { type: 'final' },
+    exhausted: { type: 'final', entry: { type: 'giveUp', params: variantOf } },
+  },
+});
