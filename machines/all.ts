@@ -3,8 +3,15 @@
 import type { AnyStateMachine } from 'xstate';
 import { agentMachine } from './agent/agent.ts';
 import { demoMachine } from './demo/demo.ts';
+import { federationAntiEntropyMachine } from './federation/federation-anti-entropy.ts';
+import { federationPrunerMachine } from './federation/federation-pruner.ts';
+import { federationReplicatorMachine } from './federation/federation-replicator.ts';
+import { federationSupportMachine } from './federation/federation-support.ts';
+import { floodJoinerMachine } from './federation/flood-joiner.ts';
 import { gatewayLocatorMachine } from './federation/gateway-locator.ts';
+import { leaderDutiesMachine } from './federation/leader-duties.ts';
 import { packetLinkMachine } from './federation/packet-link.ts';
+import { retryJoinMachine } from './federation/retry-join.ts';
 import { wanfedTransportMachine } from './federation/wanfed-transport.ts';
 import { fsmMachine } from './fsm.ts';
 import { poolMachine } from './gossip/pool.ts';
@@ -32,5 +39,12 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   gatewayLocatorMachine,
   wanfedTransportMachine,
   packetLinkMachine,
+  retryJoinMachine,
+  floodJoinerMachine,
+  federationSupportMachine,
+  leaderDutiesMachine,
+  federationReplicatorMachine,
+  federationAntiEntropyMachine,
+  federationPrunerMachine,
   demoMachine,
 ];

@@ -1,10 +1,7 @@
 /** Follows what the own store says of mesh gateways, for as long as it is wanted. */
 
 import { fromCallback } from 'xstate';
-import type {
-  FederationStatesChanged,
-  LocatorEvent,
-} from '../../machines/federation/gateway-locator.types.ts';
+import type { FederationStatesChanged } from '../../machines/federation/gateway-locator.types.ts';
 import { GATEWAY_KIND } from '../../src/federation/gateway-addresses.ts';
 import { serviceDumpByKind } from '../../src/store/read/health.ts';
 import { federationStates } from '../../src/store/read/other.ts';
@@ -14,7 +11,7 @@ import { WatchSet } from '../../src/store/watch.ts';
 
 /** An actor that sends `federation-states.changed` at once and whenever any of it has changed. */
 export function createStoreWatch(store: StoreSource) {
-  return fromCallback<LocatorEvent>(({ sendBack }) => {
+  return fromCallback(({ sendBack }) => {
     let unwatch = (): void => {};
     let stopped = false;
     const read = (): void => {

@@ -14,7 +14,6 @@ import {
 } from '../../src/federation/token-bucket.ts';
 import type { CheckServiceNode } from '../../src/model/catalog.ts';
 import type { FederationState } from '../../src/model/federation-state.ts';
-import type { Message } from '../messages.ts';
 
 /** Writes: one in five seconds after a burst of five (Consul 1.8, fixed there too). */
 export const WRITE_RULES = { rate: 0.2, burst: 5 };
@@ -53,7 +52,6 @@ export function mustWrite(state: OwnState): boolean {
 const s = setup({
   types: {
     context: {} as AntiEntropyContext,
-    events: {} as Message<'federation-support.latched'>,
   },
   actors: {
     /** Waits for the own record or the own gateways to change behind an index; 0 = at once. */
@@ -128,7 +126,7 @@ export const federationAntiEntropyMachine = s.createMachine({
           },
           {
             guard: { type: 'mustWrite', params: ({ event }) => ({ state: event.output }) },
-            target: 'pacing',
+            target: 'writing',
             actions: noteDifference,
           },
           { target: 'reading', reenter: true, actions: [noteRead, 'announceSkipped'] },
@@ -137,16 +135,16 @@ export const federationAntiEntropyMachine = s.createMachine({
       },
     },
     unsupported: {
-      on: { 'federation-support.latched': 'reading' },
       after: { supportPause: 'reading' },
     },
-    pacing: { after: { pace: 'writing' } },
+    /** After a write, so that what is written next is read then. */
+    pacing: { after: { pace: 'reading' } },
     writing: {
       invoke: {
         src: 'write',
         input: ({ context }) => ({ gateways: context.gateways }),
         onDone: {
-          target: 'reading',
+          target: 'pacing',
           actions: [s.assign({ gateways: [], failures: 0 }), 'announceSynced'],
         },
         onError: { target: 'backingOff', actions: noteFailure },

@@ -13,7 +13,6 @@ import {
   takeToken,
 } from '../../src/federation/token-bucket.ts';
 import type { FederationState } from '../../src/model/federation-state.ts';
-import type { Message } from '../messages.ts';
 
 /** Rounds: one a second after a burst of five (Consul 1.8, fixed there too). */
 export const ROUND_RULES = { rate: 1, burst: 5 };
@@ -54,7 +53,6 @@ export interface ReplicatorContext {
 const s = setup({
   types: {
     context: {} as ReplicatorContext,
-    events: {} as Message<'federation-support.latched'>,
   },
   actors: {
     /** Long poll of the primary's list behind an index. Rejects with the wrapped text. */
@@ -167,7 +165,6 @@ export const federationReplicatorMachine = s.createMachine({
     },
     /** Not an error and no word about the way: some server is too old. */
     unsupported: {
-      on: { 'federation-support.latched': 'fetching' },
       after: { supportPause: 'fetching' },
     },
     comparing: {

@@ -45,7 +45,8 @@ function changed(context: LocatorContext, change: Change): LocatorContext {
   if (!sameLists(choices, context.choices)) news.push({ kind: 'locations', choices });
   if (choices.mode !== context.choices.mode && secondary) news.push({ kind: 'mode', choices });
   const learned = context.learned || choices.primary.length > 0;
-  if (learned && !context.learned) news.push({ kind: 'learned', addresses: choices.primary });
+  if (learned && !context.learned && secondary)
+    news.push({ kind: 'learned', addresses: choices.primary });
   const local = choices.populated ? choices.local : [];
   const toward = secondary ? gatewaysToward(choices, choices.primaryDatacenter) : local;
   const ready = context.ready || toward.length > 0;
@@ -100,7 +101,7 @@ const s = setup({
   },
   actors: {
     /** Sends `federation-states.changed` at once and with every change, until stopped. */
-    storeWatch: fromCallback<LocatorEvent>(() => {}),
+    storeWatch: fromCallback(() => {}),
   },
   actions: {
     /** Sends out and logs what a transition brought, in order. */

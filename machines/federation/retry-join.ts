@@ -269,7 +269,8 @@ export const retryJoinMachine = s.createMachine({
         },
       },
     },
-    over: { type: 'final' },
+    /** Not final, so that whoever still tells of members or gateways finds somebody. */
+    over: {},
     exhausted: { type: 'final', entry: { type: 'giveUp', params: variantOf } },
   },
 });

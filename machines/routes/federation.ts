@@ -21,8 +21,6 @@ export interface FederationMessages {
   /** A fetch of the primary's federation states came back. */
   'replication.succeeded': { readonly index: number };
   'replication.failed': { readonly error: string };
-  /** Every server that matters understands federation states; holds for the life of the process. */
-  'federation-support.latched': { readonly because: 'members' | 'records' };
   /** A task has used up its attempts. The agent ends with status 1. */
   'retry-join.exhausted': { readonly error: string };
 }
@@ -32,7 +30,6 @@ const WHY = {
   choices: 'they pick from it, synchronously, whenever they dial',
   outcome: 'is the way through local gateways alive?',
   unreachable: 'what was last wrong with which gateway',
-  latched: 'federation states are understood by all: begin',
   exhausted: 'retry_max is used up: the agent ends',
 } as const;
 
@@ -107,18 +104,6 @@ export const FEDERATION_ROUTES = [
     type: 'stream.open',
     to: 'socket-transport.wan',
     why: 'peers of the own datacenter are reached by plain sockets',
-  },
-  {
-    from: 'federation-support',
-    type: 'federation-support.latched',
-    to: 'federation-replicator',
-    why: WHY.latched,
-  },
-  {
-    from: 'federation-support',
-    type: 'federation-support.latched',
-    to: 'federation-anti-entropy',
-    why: WHY.latched,
   },
   {
     from: 'gossip.lan',

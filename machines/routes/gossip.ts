@@ -194,12 +194,6 @@ export const GOSSIP_ROUTES = [
     to: 'leader-duties',
     why: 'reconcile members into the catalog',
   },
-  {
-    from: 'gossip.lan',
-    type: 'lan-members.changed',
-    to: 'federation-anti-entropy',
-    why: 'whether all servers know federation states',
-  },
   { from: 'gossip.wan', type: 'wan-members.changed', to: 'agent', why: 'members -wan' },
   { from: 'gossip.wan', type: 'wan-members.changed', to: 'rpc-router', why: WHY.members },
   {
@@ -207,12 +201,6 @@ export const GOSSIP_ROUTES = [
     type: 'wan-members.changed',
     to: 'flood-joiner',
     why: 'who is there already',
-  },
-  {
-    from: 'gossip.wan',
-    type: 'wan-members.changed',
-    to: 'federation-anti-entropy',
-    why: "whether the primary's servers know federation states",
   },
   { from: 'gossip.lan', type: 'user-events.received', to: 'agent', why: WHY.events },
   { from: 'gossip.lan', type: 'queries.received', to: 'agent', why: WHY.events },

@@ -8,7 +8,6 @@ export interface BucketRules {
 }
 
 export interface Bucket {
-  /** Negative: tokens that were promised in advance. */
   readonly tokens: number;
   readonly atMs: number;
 }
@@ -17,7 +16,7 @@ export function fullBucket(rules: BucketRules): Bucket {
   return { tokens: rules.burst, atMs: 0 };
 }
 
-/** Takes one token at `nowMs`; it may be used after `waitMs`. */
+/** Takes one token at `nowMs`; the next one is there after `waitMs`. */
 export function takeToken(
   bucket: Bucket,
   rules: BucketRules,
@@ -27,7 +26,7 @@ export function takeToken(
   const tokens = Math.min(rules.burst, filled) - 1;
   return {
     bucket: { tokens, atMs: nowMs },
-    waitMs: tokens >= 0 ? 0 : (-tokens / rules.rate) * 1000,
+    waitMs: tokens >= 1 ? 0 : ((1 - tokens) / rules.rate) * 1000,
   };
 }
 
