@@ -7,7 +7,7 @@ import type {
   RequestVoteRequest,
   RequestVoteResponse,
 } from '../../src/wire/raft/messages.ts';
-import type { PeerAnswer } from './node.ts';
+import type { PeerAnswer, RaftNode } from './node.ts';
 import { becomeFollower, becomeLeader } from './roles.ts';
 import {
   headerOf,
@@ -59,7 +59,7 @@ export function stand(step: Step, reason: 'timeout' | 'transfer'): void {
 export function electionDue(step: Step): void {
   const { node } = step;
   const able = node.storage === 'ready' && node.installing === undefined;
-  if (!able || !isVoter(latestConfiguration(node), node.self.id)) {
+  if (!able || !mayStand(node)) {
     // Watching goes on without a leader; there is nobody to elect, or it is not ours to do.
     node.leader = undefined;
     node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.heartbeatTimeoutMs);
@@ -72,6 +72,14 @@ export function electionDue(step: Step): void {
     });
   }
   stand(step, 'timeout');
+}
+
+/**
+ * Voters of the newest configuration may stand, and of the one before while the newest is not known
+ * to be committed: who is being removed may be the only one to bring that about. (Raft thesis 4.2.2)
+ */
+function mayStand(node: RaftNode): boolean {
+  return node.configurations.slice(-2).some((one) => isVoter(one.configuration, node.self.id));
 }
 
 /** An answer to a request for a vote. */
@@ -100,7 +108,11 @@ export function countVotes(step: Step): void {
   if (granted * 2 > voters.length) becomeLeader(step);
 }
 
-/** A candidate asks for our vote. The refusals come in the order of hashicorp/raft. */
+/**
+ * A candidate asks for our vote. The refusals come in the order of hashicorp/raft, with one
+ * exception: who is no voter for us may be one in a configuration that we have not got yet, so only
+ * a log that is no newer than ours makes it a stranger. (Raft thesis 4.1)
+ */
 export function voteRequested(step: Step, body: RequestVoteRequest): RequestVoteResponse {
   const { node } = step;
   const refuse = (): RequestVoteResponse => ({
@@ -112,19 +124,20 @@ export function voteRequested(step: Step, body: RequestVoteRequest): RequestVote
   const candidate = body.Addr || body.Candidate;
   const { servers } = latestConfiguration(node);
   const known = servers.find((server) => server.id === body.ID);
-  if (body.ID && servers.length > 0 && known === undefined) return refuse();
+  const { lastIndex, lastTerm } = node.log;
+  const newer =
+    body.LastLogTerm > lastTerm || (body.LastLogTerm === lastTerm && body.LastLogIndex > lastIndex);
+  if (body.ID && servers.length > 0 && known?.suffrage !== 'voter' && !newer) return refuse();
   if (node.leader !== undefined && node.leader.address !== candidate && !body.LeadershipTransfer) {
     return refuse();
   }
   if (body.Term < node.term) return refuse();
   if (body.Term > node.term) becomeFollower(step, body.Term);
-  if (known !== undefined && known.suffrage !== 'voter') return refuse();
   if (node.votedFor !== '') {
     return node.votedFor === candidate ? { ...refuse(), Granted: true } : refuse();
   }
-  const { lastIndex, lastTerm } = node.log;
-  if (lastTerm > body.LastLogTerm) return refuse();
-  if (lastTerm === body.LastLogTerm && lastIndex > body.LastLogIndex) return refuse();
+  const equal = body.LastLogTerm === lastTerm && body.LastLogIndex === lastIndex;
+  if (!newer && !equal) return refuse();
   node.votedFor = candidate;
   saveHardState(step);
   heardLeader(step);
@@ -137,11 +150,12 @@ export function preVoteRequested(step: Step, body: RequestPreVoteRequest): Reque
   const { servers } = latestConfiguration(node);
   const { lastIndex, lastTerm } = node.log;
   const known = servers.find((server) => server.id === body.ID);
-  const outsider = servers.length > 0 && known?.suffrage !== 'voter';
+  const newer =
+    body.LastLogTerm > lastTerm || (body.LastLogTerm === lastTerm && body.LastLogIndex > lastIndex);
+  const equal = body.LastLogTerm === lastTerm && body.LastLogIndex === lastIndex;
+  const stranger = servers.length > 0 && known?.suffrage !== 'voter' && !newer;
   const led = node.leader !== undefined && node.leader.address !== body.Addr;
-  const behind =
-    lastTerm > body.LastLogTerm || (lastTerm === body.LastLogTerm && lastIndex > body.LastLogIndex);
-  const granted = !outsider && !led && !behind && body.Term >= node.term;
+  const granted = !stranger && !led && (newer || equal) && body.Term >= node.term;
   const Term = granted ? body.Term : node.term;
   return { ...headerOf(node), Term, Granted: granted };
 }

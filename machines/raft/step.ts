@@ -5,6 +5,7 @@
  * sent, committed and applied, timers armed) is drawn at the end of every step, in one place.
  */
 
+import { isVoter } from '../../src/consensus/configuration.ts';
 import type { RaftView, StoredSnapshot } from '../../src/consensus/consensus.ts';
 import { configurationOf } from '../../src/wire/raft/configuration.ts';
 import { ENTRY_TYPE, type LogEntry } from '../../src/wire/raft/log-entry.ts';
@@ -336,12 +337,12 @@ function applyCommitted(step: Step): void {
   }
 }
 
-/** A leader that a committed configuration no longer has leads until its callers are answered. */
+/** A leader that a committed configuration gives no vote leads until its callers are answered. */
 function stepDownIfRemoved(step: Step): void {
   const { node } = step;
   const { index } = committedPlaced(node);
   if (node.role !== 'leader' || node.configurations.length > 1 || node.appliedIndex < index) return;
-  if (isMember(node)) return;
+  if (isVoter(latestConfiguration(node), node.self.id)) return;
   note(step, 'info', 'removed ourself, transitioning to follower', { term: node.term });
   becomeFollower(step, node.term);
 }
