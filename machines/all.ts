@@ -14,6 +14,9 @@ import { packetLinkMachine } from './federation/packet-link.ts';
 import { retryJoinMachine } from './federation/retry-join.ts';
 import { wanfedTransportMachine } from './federation/wanfed-transport.ts';
 import { fsmMachine } from './fsm.ts';
+import { gatewayMachine } from './gateway/gateway.ts';
+import { gatewayRegistrationMachine } from './gateway/gateway-registration.ts';
+import { proxyWatchMachine } from './gateway/proxy-watch.ts';
 import { poolMachine } from './gossip/pool.ts';
 import { alpnListenerMachine } from './port/alpn-listener.ts';
 import { connectionMachine } from './port/connection.ts';
@@ -46,5 +49,8 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   federationReplicatorMachine,
   federationAntiEntropyMachine,
   federationPrunerMachine,
+  gatewayMachine,
+  proxyWatchMachine,
+  gatewayRegistrationMachine,
   demoMachine,
 ];

@@ -7,6 +7,7 @@ import { ROUTES } from '../machines/routes.ts';
 import type { Command, Terminal } from './cli/command.ts';
 import { catalogCommands } from './cli/commands/catalog.ts';
 import { clusterCommands } from './cli/commands/cluster.ts';
+import { connectGatewayCommand } from './cli/commands/connect-gateway.ts';
 import { demoCommand } from './cli/commands/demo.ts';
 import { houseCommands } from './cli/commands/house.ts';
 import { kvCommands } from './cli/commands/kv.ts';
@@ -14,6 +15,7 @@ import { localCommands } from './cli/commands/local.ts';
 import { tlsCommands } from './cli/commands/tls.ts';
 import { validateCommand } from './cli/commands/validate.ts';
 import { runCommandLine } from './cli/run.ts';
+import { createPinoLog } from './log-pino.ts';
 import { createNodeWorld } from './world/node/node-world.ts';
 
 const world = createNodeWorld();
@@ -37,6 +39,14 @@ const commands: readonly Command[] = [
   ...tlsCommands(world),
   validateCommand(world, hostname()),
   ...houseCommands({ routes: ROUTES, machines: ALL_MACHINES }, world.disk),
+  connectGatewayCommand({
+    world,
+    openLog: () => createPinoLog({ level: 'info', fd: 1 }),
+    watch(interrupted) {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+        process.on(signal, interrupted);
+    },
+  }),
   demoCommand({
     world,
     script: fileURLToPath(import.meta.url),

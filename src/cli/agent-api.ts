@@ -45,14 +45,14 @@ export type Query = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
 >;
 
-/** Opens the API that flags and environment name. Rejects when a named file cannot be read. */
-export async function openAgentApi(
+/** Opens the client that flags and environment name. Rejects when a named file cannot be read. */
+export async function openHttpClient(
   flags: Flags,
   terminal: Terminal,
   disk: Disk,
-): Promise<AgentApi> {
+): Promise<HttpClient> {
   const environment = terminal.environment;
-  const url = flags.string('http-addr') ?? environment['CONSUL_HTTP_ADDR'] ?? DEFAULT_ADDRESS;
+  const url = urlOf(flags, terminal);
   const read = async (path: string | undefined): Promise<string | undefined> =>
     path === undefined || path === ''
       ? undefined
@@ -65,7 +65,7 @@ export async function openAgentApi(
   const keyPem = await read(flags.string('client-key') ?? environment['CONSUL_CLIENT_KEY']);
   const serverName = flags.string('tls-server-name') ?? environment['CONSUL_TLS_SERVER_NAME'];
   const secure = environment['CONSUL_HTTP_SSL'] === 'true' && !/^[a-z]+:\/\//.test(url);
-  const client = new HttpClient({
+  return new HttpClient({
     url: secure ? `https://${url}` : url,
     ...(token ? { token } : {}),
     ...(caPem === undefined ? {} : { caPem }),
@@ -74,6 +74,20 @@ export async function openAgentApi(
     ...(serverName === undefined ? {} : { serverName }),
     verify: environment['CONSUL_HTTP_SSL_VERIFY'] !== 'false',
   });
+}
+
+function urlOf(flags: Flags, { environment }: Terminal): string {
+  return flags.string('http-addr') ?? environment['CONSUL_HTTP_ADDR'] ?? DEFAULT_ADDRESS;
+}
+
+/** Opens the API that flags and environment name. Rejects when a named file cannot be read. */
+export async function openAgentApi(
+  flags: Flags,
+  terminal: Terminal,
+  disk: Disk,
+): Promise<AgentApi> {
+  const client = await openHttpClient(flags, terminal, disk);
+  const url = urlOf(flags, terminal);
   const shown = url.includes('://') ? url : `http://${url}`;
   const common: Query = {
     dc: flags.has('datacenter') ? flags.string('datacenter') : undefined,

@@ -3,53 +3,34 @@
  * the fields that decide where a connection goes.
  */
 
-import { z } from 'zod';
+export interface ServiceInstance {
+  readonly Node: {
+    readonly Node: string;
+    readonly Address: string;
+    readonly Datacenter?: string | undefined;
+    readonly TaggedAddresses?: Readonly<Record<string, string>> | null | undefined;
+  };
+  readonly Service: {
+    readonly ID: string;
+    readonly Service: string;
+    readonly Address: string;
+    readonly Port: number;
+    readonly Meta?: Readonly<Record<string, string>> | null | undefined;
+    readonly TaggedAddresses?: Readonly<Record<string, TaggedAddress>> | null | undefined;
+    readonly ModifyIndex?: number | undefined;
+  };
+  readonly Checks?: readonly { readonly Status: string }[] | null | undefined;
+}
 
-const address = z.object({ Address: z.string(), Port: z.number() });
-const textMap = z.record(z.string(), z.string()).nullish();
-
-const instance = z.object({
-  Node: z.object({
-    Node: z.string(),
-    Address: z.string(),
-    Datacenter: z.string().optional(),
-    TaggedAddresses: textMap,
-  }),
-  Service: z.object({
-    ID: z.string(),
-    Service: z.string(),
-    Address: z.string(),
-    Port: z.number(),
-    Meta: textMap,
-    TaggedAddresses: z.record(z.string(), address).nullish(),
-    ModifyIndex: z.number().optional(),
-  }),
-  Checks: z.array(z.object({ Status: z.string() })).nullish(),
-});
-
-/** One instance. */
-export type ServiceInstance = Readonly<z.infer<typeof instance>>;
+export interface TaggedAddress {
+  readonly Address: string;
+  readonly Port: number;
+}
 
 /** Host name or IP address, and port. */
 export interface Address {
   readonly host: string;
   readonly port: number;
-}
-
-const instances = z.array(instance).nullable();
-const instancesByDatacenter = z.record(z.string(), instances).nullable();
-
-/** Reads the body of `/v1/health/service/<name>`. Throws a `ZodError` for anything else. */
-export function parseInstances(body: unknown): readonly ServiceInstance[] {
-  return instances.parse(body) ?? [];
-}
-
-/** Reads the body of `/v1/internal/federation-states/mesh-gateways`. */
-export function parseInstancesByDatacenter(
-  body: unknown,
-): ReadonlyMap<string, readonly ServiceInstance[]> {
-  const entries = Object.entries(instancesByDatacenter.parse(body) ?? {});
-  return new Map(entries.map(([dc, list]) => [dc.toLowerCase(), list ?? []]));
 }
 
 /** Within the datacenter: the service's own address, else that of its node. */

@@ -35,6 +35,11 @@ export interface GatewayProxyOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly limits?: GatewayLimits;
+  /**
+   * The gateway's own loopback address, where it has one. To a loopback address the system connects
+   * from 127.0.0.1, and servers that look at who comes would not know the gateway.
+   */
+  readonly loopback?: string;
 }
 
 export class GatewayProxy {
@@ -227,7 +232,10 @@ class Connection {
 
   async #dial(address: Address, timeoutMs: number): Promise<ByteStream | Error> {
     try {
-      return await this.#options.network.connectTcp({ ...address, timeoutMs });
+      const { loopback, network } = this.#options;
+      const from =
+        loopback !== undefined && isLoopback(address.host) ? { sourceAddress: loopback } : {};
+      return await network.connectTcp({ ...address, timeoutMs, ...from });
     } catch (error) {
       if (error instanceof Error) return error;
       return new Error(`dial ${addressText(address)}: ${String(error)}`);
@@ -268,6 +276,11 @@ class Connection {
     if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** Loopback addresses of IPv4: 127.0.0.0/8 (RFC 1122, 3.2.1.3). */
+export function isLoopback(host: string): boolean {
+  return host.startsWith('127.');
 }
 
 function discard(stream: ByteStream): void {

@@ -1,11 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { parseInstances, parseInstancesByDatacenter } from '../../src/gateway/answers.ts';
 import { Candidates } from '../../src/gateway/candidates.ts';
 import { Complaints } from '../../src/gateway/complaints.ts';
-import {
-  parseInstances,
-  parseInstancesByDatacenter,
-  wanAddress,
-} from '../../src/gateway/instances.ts';
+import { wanAddress } from '../../src/gateway/instances.ts';
 import {
   addressText,
   buildRoutes,

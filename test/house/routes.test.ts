@@ -32,6 +32,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'local-services',
   'proxy-watch',
   'gateway',
+  'gateway-registration',
   'http',
 ]);
 
