@@ -96,6 +96,18 @@ function start({ facts, restored }: LocalServicesInput): LocalServicesContext {
   return { facts, state, revision: 1, tried: 0, fullSync: 'wanted', scale: 1 };
 }
 
+/** A long output is cut to its beginning. */
+function fedOutput(
+  state: LocalState,
+  { id, output }: { readonly id: string; readonly output: string },
+): string {
+  const max = state.checks.get(id)?.local?.definition.outputBytesMax ?? 0;
+  const bytes = Buffer.from(output);
+  if (bytes.length <= max) return output;
+  const kept = bytes.subarray(0, max).toString('utf8');
+  return `${kept} ... (captured ${max} of ${bytes.length} bytes)`;
+}
+
 /** The state after an event; the same object when nothing changes. */
 function nextState({ state, facts }: LocalServicesContext, event: LocalServicesEvent): LocalState {
   switch (event.type) {
@@ -109,7 +121,7 @@ function nextState({ state, facts }: LocalServicesContext, event: LocalServicesE
     case 'local-check.deregister':
       return withoutCheck(state, event.id);
     case 'local-check.feed':
-      return withResults(state, [event]);
+      return withResults(state, [{ ...event, output: fedOutput(state, event) }]);
     case 'checks.resulted':
       return withResults(state, event.results);
     case 'outputs.due':

@@ -134,7 +134,7 @@ class FilterParser {
       return this.#spaced(negated ? 'value not in selector' : 'value in selector');
     if (this.#word('contains')) return this.#spaced(negated ? 'Not In' : 'In');
     if (this.#word('matches')) return this.#spaced(negated ? 'Not Matches' : 'Matches');
-    throw this.#noMatch();
+    throw this.#noMatch(negated ? EXPECTED_ANYWHERE : EXPECTED_OPERATOR);
   }
 
   #emptiness(): MatchOperator {
@@ -236,16 +236,18 @@ class FilterParser {
     this.#farthest = Math.max(this.#farthest, this.#at);
   }
 
-  #noMatch(): FilterError {
+  #noMatch(expected: string = EXPECTED_ANYWHERE): FilterError {
     this.#reach();
     const before = this.#text.slice(0, this.#farthest).split('\n');
     const column = (before.at(-1)?.length ?? 0) + 1;
     const place = `${before.length}:${column} (${this.#farthest})`;
-    return new FilterError(
-      `${place}: no match found, expected: "!=", "(", "==", "contains", "in", "is", "matches", "not", [ \\t\\r\\n], [a-zA-Z] or EOF`,
-    );
+    return new FilterError(`${place}: no match found, expected: ${expected}`);
   }
 }
+
+const EXPECTED_ANYWHERE =
+  '"!=", "(", "==", "contains", "in", "is", "matches", "not", [ \\t\\r\\n], [a-zA-Z] or EOF';
+const EXPECTED_OPERATOR = '"!=", "==", "contains", "in", "is", "matches", "not" or [ \\t\\r\\n]';
 
 const ESCAPES: Readonly<Record<string, string>> = {
   a: '\x07',
