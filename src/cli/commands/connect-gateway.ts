@@ -88,7 +88,7 @@ export function connectGatewayCommand(surroundings: GatewaySurroundings): Comman
       try {
         await gateway.ended;
       } catch (error) {
-        throw refusal(error instanceof Error ? error.message : String(error), error);
+        throw refusal(failureText(error), error);
       } finally {
         client.close();
       }
@@ -218,6 +218,12 @@ function durationMs(flags: Flags, name: string, fallback: string): number {
     throw refusal(`invalid value ${JSON.stringify(text)} for flag -${name}: parse error`);
   }
   return ns / NS_PER_MS;
+}
+
+/** The supervisor says that it gave up; the failure that made it do so is its cause. */
+function failureText(error: unknown): string {
+  const failure = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return failure instanceof Error ? failure.message : String(failure);
 }
 
 function refusal(text: string, cause?: unknown): CommandError {
