@@ -83,6 +83,11 @@ export interface Bus {
 export interface BusOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /**
+   * Whether this process has an actor of that name at all. Messages (not questions) to those it has
+   * not are dropped without a word: a client agent has no raft to tell. Default: all are expected.
+   */
+  readonly houses?: (name: string) => boolean;
 }
 
 export function createBus(options: BusOptions): Bus {
@@ -97,6 +102,7 @@ class QueueBus implements Bus {
   readonly #receivers = new Map<string, Receiver>();
   readonly #observers = new Set<(letter: Envelope) => void>();
   readonly #deadByRoute = new Map<string, number>();
+  readonly #houses: (name: string) => boolean;
   #deadCount = 0;
   #system: ActorDirectory | undefined;
   #queue: Envelope[] = [];
@@ -107,6 +113,7 @@ class QueueBus implements Bus {
   constructor(options: BusOptions) {
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#houses = options.houses ?? (() => true);
   }
 
   get deadLetters(): DeadLetters {
@@ -182,8 +189,11 @@ class QueueBus implements Bus {
 
   #deliverToActor(letter: Envelope): void {
     const actor = this.#system?.get(letter.to);
-    if (!actor) this.#bury(letter, 'nobody has that name');
-    else if (actor.getSnapshot().status !== 'active') this.#bury(letter, 'the receiver has ended');
+    if (!actor) {
+      if (letter.message.reply === undefined && !this.#houses(letter.to)) return;
+      this.#bury(letter, 'nobody has that name');
+    } else if (actor.getSnapshot().status !== 'active')
+      this.#bury(letter, 'the receiver has ended');
     else actor.send(letter.message);
   }
 

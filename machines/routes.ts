@@ -3,7 +3,7 @@
  * what is not on it does not compile; the console and the README's diagram are drawn from it.
  */
 
-import type { AnswerTo, Message, Question, QuestionType } from './messages.ts';
+import type { AnswerTo, Message, MessageType, Question, QuestionType } from './messages.ts';
 import { FEDERATION_ROUTES } from './routes/federation.ts';
 import { GATEWAY_ROUTES } from './routes/gateway.ts';
 import { GOSSIP_ROUTES } from './routes/gossip.ts';
@@ -63,4 +63,21 @@ export interface Ask<From extends string> {
 export interface Post<From extends string> extends Ask<From> {
   /** Puts a message into the queue; it is delivered, in order, after the running code has ended. */
   send<To extends Receivers<From>>(to: To, message: Message<Routed<From, To>>): void;
+}
+
+/** Names that `From` sends messages of type `T` to. */
+export type ReceiversOf<From extends SenderName, T extends MessageType> = Extract<
+  (typeof ROUTES)[number],
+  { from: From; type: T }
+>['to'];
+
+/** Who is sent `type` by `from`, in the order of the table. */
+export function receiversOf<From extends SenderName, T extends MessageType>(
+  from: From,
+  type: T,
+): readonly ReceiversOf<From, T>[] {
+  const routes: readonly RouteShape[] = ROUTES;
+  return routes
+    .filter((route) => route.from === from && route.type === type)
+    .map((route) => route.to as ReceiversOf<From, T>);
 }

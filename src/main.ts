@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { ALL_MACHINES } from '../machines/all.ts';
 import { ROUTES } from '../machines/routes.ts';
 import type { Command, Terminal } from './cli/command.ts';
+import { agentCommand } from './cli/commands/agent.ts';
 import { catalogCommands } from './cli/commands/catalog.ts';
 import { clusterCommands } from './cli/commands/cluster.ts';
 import { connectGatewayCommand } from './cli/commands/connect-gateway.ts';
@@ -31,7 +32,19 @@ const terminal: Terminal = {
   },
 };
 
+function onSignals(interrupted: () => void): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupted);
+}
+
 const commands: readonly Command[] = [
+  agentCommand({
+    world,
+    hostname: hostname(),
+    args: () => process.argv.slice(3),
+    signals: process,
+    logAt: (level) => createPinoLog({ level, fd: 1 }),
+    abort: () => process.exit(1),
+  }),
   ...catalogCommands(world.disk),
   ...clusterCommands(world.disk),
   ...kvCommands(world.disk),
@@ -42,10 +55,7 @@ const commands: readonly Command[] = [
   connectGatewayCommand({
     world,
     openLog: () => createPinoLog({ level: 'info', fd: 1 }),
-    watch(interrupted) {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-        process.on(signal, interrupted);
-    },
+    watch: onSignals,
   }),
   demoCommand({
     world,
@@ -59,4 +69,6 @@ const commands: readonly Command[] = [
   }),
 ];
 
-process.exitCode = await runCommandLine('mobius', commands, process.argv.slice(2), terminal);
+const code = await runCommandLine('mobius', commands, process.argv.slice(2), terminal);
+// Sockets that others keep open must not keep the process: what had to be closed has been closed.
+process.stdout.write('', () => process.exit(code));

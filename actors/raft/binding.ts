@@ -7,7 +7,7 @@ import type { Effect, Input, PeerAnswer, RaftNode } from '../../machines/raft/no
 import type { RaftEvent } from '../../machines/raft/raft.ts';
 import { viewOf } from '../../machines/raft/step.ts';
 import type { CommittedEntry } from '../../machines/routes/raft.ts';
-import type { Post } from '../../machines/routes.ts';
+import { type Post, receiversOf } from '../../machines/routes.ts';
 import type { RaftConfiguration, RaftServer } from '../../src/consensus/configuration.ts';
 import { ConsensusError, type StoredSnapshot } from '../../src/consensus/consensus.ts';
 import type { Log } from '../../src/log.ts';
@@ -21,6 +21,13 @@ import { RaftStorage } from './storage.ts';
 
 /** A snapshot of any size may take this long to be frozen or restored. */
 export const STATE_TIMEOUT_MS = 600_000;
+
+/** Who hears of leadership and of the node's view: all that the route table names. */
+const LISTENERS = {
+  gained: receiversOf('raft', 'leadership.gained'),
+  lost: receiversOf('raft', 'leadership.lost'),
+  changed: receiversOf('raft', 'raft.changed'),
+} as const;
 
 export interface RaftActorDeps {
   readonly world: World;
@@ -221,13 +228,12 @@ export class RaftBinding {
   }
 
   leadershipGained({ term }: EffectOf<'leadership.gained'>): void {
-    this.#deps.post.send('server', { type: 'leadership.gained', term });
-    this.#deps.post.send('leader-duties', { type: 'leadership.gained', term });
+    for (const to of LISTENERS.gained)
+      this.#deps.post.send(to, { type: 'leadership.gained', term });
   }
 
   leadershipLost({ term }: EffectOf<'leadership.lost'>): void {
-    this.#deps.post.send('server', { type: 'leadership.lost', term });
-    this.#deps.post.send('leader-duties', { type: 'leadership.lost', term });
+    for (const to of LISTENERS.lost) this.#deps.post.send(to, { type: 'leadership.lost', term });
   }
 
   /** Publishes once the step is over, so that the view is that of its end. */
@@ -238,9 +244,7 @@ export class RaftBinding {
       const view = viewOf(node, this.#nowMs());
       this.#forgetPeers(view.configuration);
       const message = { type: 'raft.changed', view } as const;
-      this.#deps.post.send('server', message);
-      this.#deps.post.send('rpc-router', message);
-      this.#deps.post.send('leader-duties', message);
+      for (const to of LISTENERS.changed) this.#deps.post.send(to, message);
     });
   }
 

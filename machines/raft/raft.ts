@@ -29,6 +29,8 @@ export type RaftEvent =
   | Input
   | { readonly type: 'raft.accepted'; readonly stream: ByteStream }
   | { readonly type: 'raft.stop'; readonly reply: Reply<null> }
+  /** Of the supervisor: finish. */
+  | { readonly type: 'shutdown' }
   | { readonly type: 'storage.opened'; readonly nowMs: number; readonly stored: StoredState }
   | { readonly type: 'storage.unreadable'; readonly error: Error };
 
@@ -148,6 +150,7 @@ export const raftMachine = s.createMachine({
         'storage.opened': { target: 'serving', actions: start },
         'storage.unreadable': { target: 'failed', actions: report },
         'raft.stop': { target: 'stopped', actions: close },
+        shutdown: { target: 'stopped', actions: close },
         '*': { actions: turnAway },
       },
     },
@@ -156,6 +159,7 @@ export const raftMachine = s.createMachine({
       on: {
         'raft.accepted': { actions: accept },
         'raft.stop': { target: 'stopped', actions: close },
+        shutdown: { target: 'stopped', actions: close },
         '*': { actions: step },
       },
       states: {
@@ -195,7 +199,11 @@ export const raftMachine = s.createMachine({
       },
     },
     failed: {
-      on: { 'raft.stop': { target: 'stopped', actions: close }, '*': { actions: turnAway } },
+      on: {
+        'raft.stop': { target: 'stopped', actions: close },
+        shutdown: { target: 'stopped', actions: close },
+        '*': { actions: turnAway },
+      },
     },
     stopped: { type: 'final' },
   },

@@ -33,8 +33,6 @@ export interface BootstrapInput {
   readonly alone: boolean;
   /** Number of servers to wait for; 0 = never found one, wait to be added. */
   readonly expect: number;
-  /** Whether raft's log or snapshots hold anything. */
-  readonly hasState: boolean;
   readonly self: Candidate;
   readonly datacenter: string;
 }
@@ -118,7 +116,10 @@ const bootstrapSetup = setup({
     announceUnreachable: (_, _params: { readonly text: string }) => {},
   },
   guards: {
-    hasState: ({ context }) => context.input.hasState,
+    /** Log, vote or snapshot hold something: whatever this server is part of, founding is over. */
+    hasState: ({ event }) =>
+      event.type === 'raft.changed' &&
+      (event.view.lastIndex > 0 || event.view.snapshotIndex > 0 || event.view.term > 0),
     alone: ({ context }) => context.input.alone,
     neverFounds: ({ context }) => context.input.expect === 0,
     complete: ({ context, event }) =>
@@ -142,17 +143,20 @@ const noteCandidates = bootstrapSetup.assign(({ context, event }) => ({
 }));
 const countAttempt = bootstrapSetup.assign(({ context }) => ({ attempts: context.attempts + 1 }));
 
-/** The machine; final state `settled`. */
+/** The machine; in `settled` there is nothing left to do. */
 export const bootstrapMachine = bootstrapSetup.createMachine({
   id: 'raft-bootstrap',
   context: ({ input }) => ({ input, candidates: [], attempts: 0 }),
-  initial: 'deciding',
+  initial: 'awaitingRaft',
   options: { maxIterations: 1000 },
   on: { 'raft.changed': { guard: 'groupKnown', target: '.settled' } },
   states: {
+    /** Only when the disk has been read is it known whether there is anything to found. */
+    awaitingRaft: {
+      on: { 'raft.changed': [{ guard: 'hasState', target: 'settled' }, { target: 'deciding' }] },
+    },
     deciding: {
       always: [
-        { guard: 'hasState', target: 'settled' },
         { guard: 'alone', target: 'foundingAlone' },
         { guard: 'neverFounds', target: 'awaitingInvitation' },
         { target: 'awaitingServers' },
@@ -214,6 +218,6 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
     founding: {
       entry: { type: 'foundGroup', params: ({ context }) => ({ servers: context.candidates }) },
     },
-    settled: { type: 'final' },
+    settled: {},
   },
 });

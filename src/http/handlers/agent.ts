@@ -32,7 +32,9 @@ async function self(_http: HttpRequest, { agent }: HttpContext): Promise<HttpAns
 async function members({ query }: HttpRequest, { agent }: HttpContext): Promise<HttpAnswer> {
   const wan = query.get('wan') !== '';
   const segment = query.get('segment');
-  if (wan && segment !== '') throw badRequest('Cannot provide a segment with wan=true');
+  if (wan && segment !== '' && segment !== '_all') {
+    throw badRequest('Cannot provide a segment with wan=true');
+  }
   if (segment !== '' && segment !== '_all') {
     throw new Error('Network segments are not supported in this version of Consul');
   }

@@ -91,15 +91,15 @@ test('the model reaches every state and transition of the founding', () => {
     { type: 'candidates.answered', existing: [{ node: 's2', peers: ['10.0.0.2:8300'] }] },
     { type: 'candidates.unreachable', text: 'connection refused' },
     raft(0),
+    { type: 'raft.changed', view: { ...NO_STATE, term: 4 } },
     raft(3),
   ];
   const self = candidate(1);
   modelTest(bootstrapMachine, {
     inputs: [
-      { alone: false, expect: 3, hasState: false, self, datacenter: 'dc1' },
-      { alone: true, expect: 0, hasState: false, self, datacenter: 'dc1' },
-      { alone: false, expect: 0, hasState: false, self, datacenter: 'dc1' },
-      { alone: false, expect: 3, hasState: true, self, datacenter: 'dc1' },
+      { alone: false, expect: 3, self, datacenter: 'dc1' },
+      { alone: true, expect: 0, self, datacenter: 'dc1' },
+      { alone: false, expect: 0, self, datacenter: 'dc1' },
     ],
     events,
     key: (context: { attempts: number; candidates: readonly Candidate[] }) => [

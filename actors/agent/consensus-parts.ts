@@ -1,0 +1,111 @@
+/** Raft and the state machine of a server, and what writes and reads go through. */
+
+import { consulSettings, type RaftSettings } from '../../machines/raft/limits.ts';
+import type { ChildSpec } from '../../machines/supervisor.types.ts';
+import type { AgentPlan } from '../../src/config/plan.ts';
+import type { Consensus } from '../../src/consensus/consensus.ts';
+import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
+import { Fsm } from '../../src/fsm/fsm.ts';
+import { createRaftApply, type RaftApply } from '../../src/fsm/raft-apply.ts';
+import { Session, SessionRequest } from '../../src/model/session.ts';
+import { hostPort } from '../../src/reconcile/raft-difference.ts';
+import type { Dialer } from '../../src/rpc/dialer.ts';
+import { LockDelays } from '../../src/store/lock-delays.ts';
+import { SessionTimers } from '../../src/store/session-timers.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createFsmActor } from '../fsm.ts';
+import { createRaft } from '../raft/raft.ts';
+import type { Foundation } from './foundation.ts';
+
+/** Time in which what was handed in becomes durable before the node is stopped by force. */
+const RAFT_SHUTDOWN_MS = 5_000;
+
+export interface ConsensusParts {
+  readonly store: Store;
+  readonly consensus: Consensus;
+  readonly raftApply: RaftApply;
+  readonly lockDelays: LockDelays;
+  readonly sessionTimers: SessionTimers;
+  /** In order of start. */
+  readonly children: readonly ChildSpec[];
+}
+
+export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts {
+  const { bus, log, plan, world } = base;
+  const fsm = new Fsm({ log: log.child('fsm') });
+  const self = {
+    id: base.nodeId,
+    address: hostPort(plan.addresses.advertiseLan, plan.ports.server),
+  };
+  const lockDelays = new LockDelays(world.clock);
+  const { logic, consensus } = createRaft({
+    world,
+    post: bus.postFor('raft'),
+    consensusPost: bus.postFor('consensus'),
+    log: log.child('raft'),
+    directory: `${plan.dataDir ?? ''}/raft`,
+    self,
+    dial: (peer) => dialer.dial(raftTarget(base, peer)),
+  });
+  const raftApply = createRaftApply({ consensus, random: world.random, log: log.child('raft') });
+  const sessionTimers = new SessionTimers({
+    clock: world.clock,
+    destroy: async (id) => {
+      await raftApply(COMMAND_TYPES.Session, SessionRequest, endOf(plan.datacenter, id));
+    },
+    failed: (id, error) => log.error('session could not be ended', { session: id, error }),
+  });
+  return {
+    store: fsm.store,
+    consensus,
+    raftApply,
+    lockDelays,
+    sessionTimers,
+    children: [
+      {
+        id: 'fsm',
+        logic: createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays }),
+        restart: 'permanent',
+        shutdownMs: 0,
+      },
+      {
+        id: 'raft',
+        logic,
+        input: { self, settings: raftSettings(plan), seed: world.random.uint32() },
+        restart: 'permanent',
+        shutdownMs: RAFT_SHUTDOWN_MS,
+      },
+    ],
+  };
+}
+
+function raftSettings(plan: AgentPlan): RaftSettings {
+  return {
+    ...consulSettings(plan.raft.multiplier),
+    snapshotIntervalMs: plan.raft.snapshotIntervalMs,
+    snapshotThreshold: plan.raft.snapshotThreshold,
+    trailingLogs: plan.raft.trailingLogs,
+  };
+}
+
+function endOf(datacenter: string, id: string): SessionRequest {
+  return SessionRequest.of({
+    Datacenter: datacenter,
+    Op: 'destroy',
+    Session: Session.of({ ID: id }),
+  });
+}
+
+/** Raft peers are always of the own datacenter; their node name only labels the connection. */
+function raftTarget(base: Foundation, peer: { readonly id: string; readonly address: string }) {
+  const at = peer.address.lastIndexOf(':');
+  return {
+    datacenter: base.plan.datacenter,
+    node: peer.id,
+    address: {
+      address: peer.address.slice(0, at).replace(/^\[|\]$/g, ''),
+      port: Number(peer.address.slice(at + 1)),
+    },
+    kind: 'raft',
+  } as const;
+}

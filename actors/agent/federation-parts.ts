@@ -1,0 +1,74 @@
+/** Leader-only tasks, and on federated servers the way to the other datacenters. */
+
+import type { ChildSpec } from '../../machines/supervisor.types.ts';
+import {
+  createFederationSupportActor,
+  createSupportLatch,
+} from '../federation/federation-support.ts';
+import { createFloodJoinerActor } from '../federation/flood-joiner.ts';
+import { createLeaderDutiesActor, federationDuties } from '../federation/leader-duties.ts';
+import type { ConsensusParts } from './consensus-parts.ts';
+import type { Foundation } from './foundation.ts';
+import type { RpcParts } from './rpc-parts.ts';
+
+export interface FederationParts {
+  readonly supported: () => boolean;
+  readonly children: readonly ChildSpec[];
+  /** Children of `leader-duties`, there only while this server leads. */
+  readonly duties: readonly ChildSpec[];
+}
+
+export function federationParts(
+  base: Foundation,
+  raft: ConsensusParts,
+  rpc: RpcParts,
+): FederationParts {
+  const { plan, world, bus, log } = base;
+  const { datacenter, primaryDatacenter } = plan;
+  const latch = createSupportLatch();
+  const dutyLog = log.child('leader-duties');
+  const duties = federationDuties({
+    post: bus.postFor('federation-replicator'),
+    log: dutyLog.child('federation'),
+    clock: world.clock,
+    random: world.random,
+    rpc: rpc.router.forwarder,
+    raftApply: raft.raftApply,
+    store: raft.store,
+    support: latch,
+    datacenter,
+    primaryDatacenter,
+    verifyLeader: () => raft.consensus.verifyLeader(),
+    knownDatacenters: () => rpc.router.view().datacenters.map(({ name }) => name),
+    token: () => '',
+  });
+  const support = createFederationSupportActor({
+    log: log.child('federation-support'),
+    store: raft.store,
+    latch,
+  });
+  const leader = createLeaderDutiesActor({
+    post: bus.postFor('leader-duties'),
+    log: dutyLog,
+    consensus: raft.consensus,
+    node: plan.node.name,
+  });
+  const flood = createFloodJoinerActor({
+    post: bus.postFor('flood-joiner'),
+    log: log.child('flood-joiner'),
+  });
+  const wan = plan.ports.serfWan !== null;
+  return {
+    supported: () => latch.latched,
+    duties,
+    children: [
+      spec('federation-support', support, { datacenter, primaryDatacenter }),
+      ...(wan ? [spec('flood-joiner', flood, { datacenter })] : []),
+      spec('leader-duties', leader, { duties }),
+    ],
+  };
+}
+
+function spec(id: string, logic: ChildSpec['logic'], input: unknown): ChildSpec {
+  return { id, logic, input, restart: 'permanent', shutdownMs: 0 };
+}

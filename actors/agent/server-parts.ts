@@ -1,0 +1,286 @@
+/**
+ * What makes an agent a server: raft and the state machine, the server port, the WAN pool, the way
+ * through mesh gateways. Built here, started by the tree in the order of `children`.
+ */
+
+import { receiversOf } from '../../machines/routes.ts';
+import type { BootstrapInput } from '../../machines/server/bootstrap.ts';
+import type { ChildSpec } from '../../machines/supervisor.types.ts';
+import type { Consensus } from '../../src/consensus/consensus.ts';
+import { createGatewayPicker, type FailoverPicker } from '../../src/federation/gateway-picker.ts';
+import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
+import type { RaftApply } from '../../src/fsm/raft-apply.ts';
+import { DCSpecificRequest } from '../../src/model/blocks.ts';
+import { DeregisterRequest, RegisterRequest } from '../../src/model/catalog.ts';
+import {
+  type CatalogLookup,
+  CONSUL_SERVICE,
+  SERF_CHECK_ID,
+} from '../../src/reconcile/catalog-difference.ts';
+import { hostPort } from '../../src/reconcile/raft-difference.ts';
+import { serverEndpoints } from '../../src/rpc/endpoints/index.ts';
+import { STATUS_PEERS } from '../../src/rpc/methods/status.ts';
+import { checksOf, nodeByName, nodeServices, sessions } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/store.ts';
+import { createGatewayLocatorActor } from '../federation/gateway-locator.ts';
+import { createLinkCounts } from '../federation/packet-links.ts';
+import { createWanfedTransportActor } from '../federation/wanfed-transport.ts';
+import type { LanListener } from '../gossip/lan.ts';
+import { createAlpnListenerActor } from '../port/alpn-listener.ts';
+import { createPortCounts } from '../port/connections.ts';
+import { createBootstrapActor } from '../server/bootstrap.ts';
+import { createMemberReconcilerActor } from '../server/member-reconciler.ts';
+import { createServerActor } from '../server/server.ts';
+import { createSessionTtlActor } from '../server/session-ttl.ts';
+import { type ConsensusParts, consensusParts } from './consensus-parts.ts';
+import { endpointDeps } from './endpoint-deps.ts';
+import { federationParts } from './federation-parts.ts';
+import { type Foundation, worldHearing } from './foundation.ts';
+import { wanParts } from './pools.ts';
+import { type ServerRpcParts, serverRpcParts } from './rpc-parts.ts';
+
+export interface ServerParts {
+  readonly rpc: ServerRpcParts;
+  readonly consensus: Consensus;
+  readonly store: Store;
+  readonly raftApply: RaftApply;
+  readonly picker: FailoverPicker;
+  /** Who of the server hears of LAN members. */
+  readonly lanListeners: readonly LanListener[];
+  /** In order of start. */
+  readonly children: readonly ChildSpec[];
+  /** What exists only while this server leads. */
+  readonly duties: readonly ChildSpec[];
+}
+
+/** Rejects when the WAN pool's sockets cannot be opened. */
+export async function serverParts(base: Foundation): Promise<ServerParts> {
+  const picker = gatewayPicker(base);
+  const rpc = serverRpcParts(base, picker);
+  const raft = consensusParts(base, rpc.dialer);
+  const federation = federationParts(base, raft, rpc);
+  const methods = serverEndpoints(
+    endpointDeps({
+      ...raft,
+      base,
+      router: () => rpc.router.view(),
+      federationStatesSupported: () => federation.supported(),
+    }),
+  );
+  for (const method of methods) rpc.server.registry.add(method);
+  const federated = base.plan.connect.meshGatewayWanFederation;
+  const wanPort = base.plan.ports.serfWan;
+  const wan = wanPort === null ? undefined : await wanParts(base, wanPort, WAN_LISTENERS);
+  return {
+    rpc,
+    consensus: raft.consensus,
+    store: raft.store,
+    raftApply: raft.raftApply,
+    picker,
+    lanListeners: LAN_LISTENERS,
+    duties: federation.duties,
+    children: [
+      ...(federated ? [locatorSpec(base, raft.store)] : []),
+      routerSpec(base, rpc),
+      ...raft.children,
+      ...dutySpecs(base, raft, rpc),
+      ...federation.children,
+      ...(wan === undefined ? [] : [wan.transport]),
+      ...(federated ? [wanfedSpec(base, picker)] : []),
+      portSpec(base, rpc),
+      ...(wan === undefined ? [] : [wan.pool]),
+    ],
+  };
+}
+
+/** Who of a server hears of members; names that do not run in this one are passed over. */
+const LAN_LISTENERS = receiversOf('gossip.lan', 'lan-members.changed').filter(isOfServer);
+const WAN_LISTENERS = receiversOf('gossip.wan', 'wan-members.changed');
+
+/** The agent as a whole, the router and the agent's services exist on clients too. */
+function isOfServer(name: LanListener): boolean {
+  return name !== 'agent' && name !== 'rpc-router' && name !== 'local-services';
+}
+
+function gatewayPicker(base: Foundation): FailoverPicker {
+  const { plan, world, bus } = base;
+  const post = bus.postFor('server');
+  return createGatewayPicker({
+    clock: world.clock,
+    random: world.random,
+    initial: {
+      datacenter: plan.datacenter,
+      primaryDatacenter: plan.primaryDatacenter,
+      populated: false,
+      mode: 'local',
+      directDialing: 'allowed',
+      local: [],
+      primary: [],
+      fallback: [],
+    },
+    failed: (address, error) =>
+      post.send('gateway-locator', { type: 'gateway.unreachable', address, error: error.message }),
+  });
+}
+
+function permanent(id: string, logic: ChildSpec['logic'], input?: unknown): ChildSpec {
+  return {
+    id,
+    logic,
+    restart: 'permanent',
+    shutdownMs: 0,
+    ...(input === undefined ? {} : { input }),
+  };
+}
+
+function locatorSpec({ plan, bus, log }: Foundation, store: Store): ChildSpec {
+  const logic = createGatewayLocatorActor({
+    post: bus.postFor('gateway-locator'),
+    log: log.child('gateway-locator'),
+    store,
+  });
+  return permanent('gateway-locator', logic, {
+    datacenter: plan.datacenter,
+    primaryDatacenter: plan.primaryDatacenter,
+    directDialing: 'allowed',
+  });
+}
+
+function routerSpec({ plan, world }: Foundation, rpc: ServerRpcParts): ChildSpec {
+  return permanent('rpc-router', rpc.router.machine, {
+    datacenter: plan.datacenter,
+    role: 'server',
+    node: plan.node.name,
+    seed: world.random.uint32(),
+  });
+}
+
+function wanfedSpec({ plan, world, bus, tls }: Foundation, picker: FailoverPicker): ChildSpec {
+  return permanent(
+    'wanfed-transport',
+    createWanfedTransportActor({
+      world,
+      post: bus.postFor('wanfed-transport'),
+      tls,
+      picker,
+      counts: createLinkCounts(),
+      gossip: 'taken',
+    }),
+    { datacenter: plan.datacenter },
+  );
+}
+
+function portSpec(base: Foundation, rpc: ServerRpcParts): ChildSpec {
+  const { plan, bus, log, tls } = base;
+  const portLog = log.child('alpn-listener');
+  return permanent(
+    'alpn-listener',
+    createAlpnListenerActor({
+      world: worldHearing(base.world, plan.limits.serverAllowedCidrs, portLog),
+      at: { address: plan.addresses.bind, port: plan.ports.server },
+      log: portLog,
+      post: bus.postFor('alpn-listener'),
+      tls,
+      rpc: rpc.server,
+      gossip: plan.connect.meshGatewayWanFederation ? 'taken' : 'refused',
+      perClientMax: plan.limits.rpcMaxConnsPerClient,
+      handshakeTimeoutMs: plan.limits.rpcHandshakeTimeoutMs,
+      counts: createPortCounts(),
+    }),
+  );
+}
+
+/** The server as a whole, the founding of its group, and what it does while it leads. */
+function dutySpecs(
+  base: Foundation,
+  raft: ConsensusParts,
+  rpc: ServerRpcParts,
+): readonly ChildSpec[] {
+  const { plan, bus, log, nodeId, views } = base;
+  const server = createServerActor({
+    post: bus.postFor('server'),
+    log: log.child('server'),
+    consensus: raft.consensus,
+    readinessChanged: (ready) => {
+      views.readyForConsistentReads = ready;
+    },
+    raftChanged: (view) => {
+      views.raft = view;
+    },
+    gatewaysChanged: () => {},
+    serveSnapshot: (stream) => stream.destroy(),
+  });
+  const bootstrap = createBootstrapActor({
+    log: log.child('raft-bootstrap'),
+    consensus: raft.consensus,
+    selfId: nodeId,
+    peersOf: ({ node, address }) => {
+      const at = address.lastIndexOf(':');
+      return rpc.pool.call(
+        {
+          node,
+          datacenter: plan.datacenter,
+          address: { address: address.slice(0, at), port: Number(address.slice(at + 1)) },
+        },
+        STATUS_PEERS,
+        DCSpecificRequest.of({ Datacenter: plan.datacenter }),
+      );
+    },
+  });
+  const reconciler = createMemberReconcilerActor({
+    log: log.child('member-reconciler'),
+    datacenter: plan.datacenter,
+    node: plan.node.name,
+    consensus: raft.consensus,
+    lookup: catalogLookup(raft.store),
+    register: async (request) => {
+      await raft.raftApply(COMMAND_TYPES.Register, RegisterRequest, request);
+    },
+    deregister: async (request) => {
+      await raft.raftApply(COMMAND_TYPES.Deregister, DeregisterRequest, request);
+    },
+  });
+  const sessionTtl = createSessionTtlActor({
+    log: log.child('session-ttl'),
+    consensus: raft.consensus,
+    timers: raft.sessionTimers,
+    sessions: () => sessions(raft.store.view()).result,
+  });
+  return [
+    permanent('server', server),
+    permanent('raft-bootstrap', bootstrap, bootstrapInput(base)),
+    permanent('member-reconciler', reconciler),
+    permanent('session-ttl', sessionTtl),
+  ];
+}
+
+/** What the founding of the raft group starts from. */
+function bootstrapInput(base: Foundation): BootstrapInput {
+  const { plan, nodeId } = base;
+  const expect = plan.bootstrap.kind === 'expect' ? plan.bootstrap.servers : 0;
+  return {
+    alone: plan.bootstrap.kind === 'single',
+    expect,
+    datacenter: plan.datacenter,
+    self: {
+      id: nodeId,
+      node: plan.node.name,
+      address: hostPort(plan.addresses.advertiseLan, plan.ports.server),
+      expect,
+      bootstrap: plan.bootstrap.kind === 'single',
+      voter: true,
+    },
+  };
+}
+
+function catalogLookup(store: Store): CatalogLookup {
+  return (name) => {
+    const view = store.view();
+    const services = nodeServices(view, name).result?.Services ?? {};
+    return {
+      node: nodeByName(view, name),
+      serfCheck: checksOf(view, name, '').find((check) => check.CheckID === SERF_CHECK_ID),
+      consulService: services[CONSUL_SERVICE],
+    };
+  };
+}

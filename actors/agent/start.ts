@@ -1,0 +1,238 @@
+/**
+ * Starts an agent: checks who it is, opens what must be open before anything runs, builds the
+ * supervisor tree as data and starts it. Everything that can be refused is refused here, by one
+ * rejection, before anybody has heard of this node.
+ */
+
+import type { AgentEnding } from '../../machines/agent/agent.ts';
+import type { ChildSpec, SupervisorInput } from '../../machines/supervisor.types.ts';
+import { EventLog } from '../../src/agent/event-log.ts';
+import { nodeIdOf } from '../../src/agent/identity.ts';
+import { readMaterial } from '../../src/config/load.ts';
+import type { AgentPlan } from '../../src/config/plan.ts';
+import { AgentCache } from '../../src/http/agent-cache.ts';
+import type { SeenEvent } from '../../src/http/agent-facts.ts';
+import type { HttpContext } from '../../src/http/context.ts';
+import type { Log } from '../../src/log.ts';
+import { TlsConfigurator, type TlsMaterial } from '../../src/tls/configurator.ts';
+import type { Endpoint, World } from '../../src/world/world.ts';
+import { type Bus, createBus } from '../bus.ts';
+import { type Inspector, startInspector } from '../console.ts';
+import { createSupervisorActor, type Root, startRoot } from '../supervisor.ts';
+import { createAgentFacts } from './agent-facts.ts';
+import { clientParts } from './client-parts.ts';
+import { createAgentActor } from './coordinator.ts';
+import type { Foundation } from './foundation.ts';
+import { createHttpDoorActor, openHttpDoor } from './http-door.ts';
+import { joinParts } from './join-parts.ts';
+import { leavePools } from './leave.ts';
+import { localParts } from './local-parts.ts';
+import { lanParts } from './pools.ts';
+import { serverParts } from './server-parts.ts';
+import { AgentViews } from './views.ts';
+
+export interface StartRequest {
+  readonly plan: AgentPlan;
+  readonly material: TlsMaterial;
+  readonly world: World;
+  readonly log: Log;
+  /** Loopback address of the inspector; absent: nobody looks. */
+  readonly inspectAt?: Endpoint;
+}
+
+export interface RunningAgent {
+  readonly nodeId: string;
+  readonly bus: Bus;
+  readonly root: Root;
+  readonly inspector: Inspector | undefined;
+  /** Resolves when the tree has ended, with why; rejects with a failure that was not contained. */
+  readonly ended: Promise<AgentEnding>;
+}
+
+/** Restarts of any child within the period beyond which the agent gives up. */
+const TREE: Omit<SupervisorInput, 'children'> = {
+  strategy: 'one-for-one',
+  intensity: 5,
+  periodMs: 10_000,
+  backoffMs: [100, 2_000],
+};
+
+/** Time in which who asked for the leave hears that it is over. */
+const LAST_ANSWER_MS = 200;
+
+/** Rejects when an address, a port, a file or the node's ID cannot be had. */
+export async function startAgent(request: StartRequest): Promise<RunningAgent> {
+  const { plan, world, log } = request;
+  const housed = new Set<string>();
+  const base = await layFoundation(request, (name) => housed.has(name));
+  const server = plan.role === 'server' ? await serverParts(base) : undefined;
+  const client = plan.role === 'client' ? clientParts(base) : undefined;
+  const rpc = server?.rpc ?? client?.rpc;
+  if (rpc === undefined) throw new Error(`no such role: ${plan.role}`);
+  const lan = await lanParts(base, [
+    'agent',
+    'rpc-router',
+    'local-services',
+    ...(server?.lanListeners ?? client?.lanListeners ?? []),
+  ]);
+  const local = await localParts(base, rpc.router.forwarder, request.material.caPem);
+  const events = new EventLog<SeenEvent>();
+  const cache = new AgentCache(world.clock);
+  const leave = async (): Promise<void> => leavePools(base, server?.consensus);
+  const reload = async (): Promise<void> => reloadTls(base);
+  const context: HttpContext = {
+    rpc: rpc.router.forwarder,
+    agent: createAgentFacts({
+      base,
+      rpc: rpc.router.forwarder,
+      events,
+      self: {
+        local: () => local.counts(),
+        known: () => knownOf(rpc.router.view()),
+      },
+      leave: () => askToLeave(root),
+      reload,
+    }),
+    local: local.services,
+    cache,
+    clock: world.clock,
+    random: world.random,
+    kvValueBytesMax: plan.limits.kvMaxValueSize,
+  };
+  const listeners =
+    plan.ports.http === null
+      ? []
+      : await openHttpDoor({
+          addresses: plan.addresses.http,
+          port: plan.ports.http,
+          connectionsPerClientMax: plan.limits.httpMaxConnsPerClient,
+          context,
+          log: log.child('http'),
+        });
+  let ending: AgentEnding = { kind: 'stopped' };
+  const coordinator = createAgentActor({
+    base,
+    events,
+    leave,
+    reload,
+    endTree: (why) => {
+      ending = why;
+      const lastAnswerMs = why.kind === 'left' ? LAST_ANSWER_MS : 0;
+      world.clock.setTimeout(() => void root.shutdown(), lastAnswerMs);
+    },
+  });
+  const children: readonly ChildSpec[] = [
+    {
+      id: 'agent',
+      logic: coordinator,
+      input: {
+        onTerminate: plan.leave.onTerminate ? 'leave' : 'stop',
+        onInterrupt: plan.leave.skipOnInterrupt ? 'stop' : 'leave',
+      },
+      restart: 'permanent',
+      shutdownMs: 0,
+    },
+    ...(server?.children ?? client?.children ?? []),
+    lan.transport,
+    lan.pool,
+    ...local.children,
+    {
+      id: 'http-door',
+      logic: createHttpDoorActor(listeners, cache),
+      restart: 'permanent',
+      shutdownMs: 0,
+    },
+    ...joinParts(base),
+  ];
+  for (const { id } of children) housed.add(id);
+  for (const { id } of server?.duties ?? []) housed.add(id);
+  const inspector = await openInspector(request, base);
+  const root = startRoot({
+    logic: createSupervisorActor({ log }),
+    input: { ...TREE, children },
+    name: 'mobius',
+    clock: world.clock,
+    bus: base.bus,
+    ...(inspector === undefined ? {} : { inspect: inspector.inspect }),
+  });
+  const ended = root.ended.finally(() => inspector?.close()).then(() => ending);
+  return { nodeId: base.nodeId, bus: base.bus, root, inspector, ended };
+}
+
+async function openInspector(
+  { inspectAt, plan, world, log }: StartRequest,
+  { bus }: Foundation,
+): Promise<Inspector | undefined> {
+  if (inspectAt === undefined) return undefined;
+  return startInspector({
+    world,
+    log: log.child('inspector'),
+    bus,
+    name: `${plan.node.name}.${plan.datacenter}`,
+    pid: process.pid,
+    at: inspectAt,
+  });
+}
+
+async function layFoundation(
+  { plan, material, world, log }: StartRequest,
+  houses: (name: string) => boolean,
+): Promise<Foundation> {
+  const nodeId = await nodeIdOf(
+    {
+      ...(plan.node.id === undefined ? {} : { configured: plan.node.id }),
+      ...(plan.dataDir === undefined ? {} : { dataDir: plan.dataDir }),
+    },
+    world.disk,
+    world.random,
+  );
+  const tls = new TlsConfigurator(
+    {
+      datacenter: plan.datacenter,
+      domain: plan.domain,
+      verifyIncoming: plan.tls.verifyIncoming,
+      verifyIncomingRpc: plan.tls.verifyIncomingRpc,
+      verifyOutgoing: plan.tls.verifyOutgoing || plan.tls.verifyServerHostname,
+      verifyServerHostname: plan.tls.verifyServerHostname,
+      minVersion: plan.tls.minVersion,
+    },
+    material,
+  );
+  return {
+    plan,
+    world,
+    log,
+    bus: createBus({ clock: world.clock, log: log.child('bus'), houses }),
+    nodeId,
+    tls,
+    views: new AgentViews(),
+  };
+}
+
+/** Certificates are read again; connections made from now on use them. */
+async function reloadTls({ plan, world, tls, log }: Foundation): Promise<void> {
+  const issues: Parameters<typeof readMaterial>[2] = [];
+  const material = await readMaterial(plan, world, issues);
+  if (issues.length > 0) throw new Error(issues.map((issue) => issue.text).join('; '));
+  tls.update(material);
+  log.info('certificates read again');
+}
+
+function knownOf(view: {
+  readonly datacenters: readonly { readonly servers: readonly unknown[] }[];
+}) {
+  return {
+    datacenters: view.datacenters.length,
+    servers: view.datacenters.reduce((sum, { servers }) => sum + servers.length, 0),
+  };
+}
+
+/** Sends the agent into leaving; resolves when the pools have been left. */
+function askToLeave(root: Root): Promise<void> {
+  return new Promise((resolve, reject) => {
+    root.actor.system.get('agent')?.send({
+      type: 'leave.requested',
+      reply: { answer: () => resolve(), refuse: reject },
+    });
+  });
+}
