@@ -106,9 +106,9 @@ export function deleteNode(tx: Transaction, name: string): void {
   }
 }
 
-/** Writes only if `index` is the node's ModifyIndex, or 0 and there is none. */
+/** Writes only if `index` is the ModifyIndex of the node of that name, or 0 and there is none. */
 export function ensureNodeCas(tx: Transaction, index: number, node: Node): boolean {
-  const existing = lookUpNode(tx, node);
+  const existing = nodeByName(tx, node.Node);
   if ((existing?.ModifyIndex ?? 0) !== index) return false;
   ensureNode(tx, node);
   return true;
@@ -116,7 +116,7 @@ export function ensureNodeCas(tx: Transaction, index: number, node: Node): boole
 
 /** Deletes only if `index` is the node's ModifyIndex. An unknown node is a mismatch. */
 export function deleteNodeCas(tx: Transaction, index: number, node: Node): boolean {
-  const existing = lookUpNode(tx, node);
+  const existing = nodeByName(tx, node.Node);
   if (existing === undefined || existing.ModifyIndex !== index) return false;
   deleteNode(tx, existing.Node);
   return true;

@@ -19,6 +19,10 @@ const META_VALUE_BYTES_MAX = 512;
 /** Pairs that gateways may have beside their own, for the proxies that need more. */
 const META_RESERVED_PREFIX = 'consul-';
 
+const PROXY_KIND = 'connect-proxy';
+/** Moves with what proxies say of their upstreams; the relation itself follows from the services. */
+const MESH_TOPOLOGY_ROW = 'mesh-topology';
+
 /** The instance as it is kept: with weights, without what only an agent knows. */
 export function keptService(service: NodeService): NodeService {
   return {
@@ -45,6 +49,9 @@ export function ensureService(tx: Transaction, node: string, given: NodeService)
   };
   tx.put(servicesTable, row);
   tx.bump(servicesTable.name, serviceRowName(service.Service), kindRowName(service.Kind));
+  if (service.Kind === PROXY_KIND && (hasUpstreams(service) || hasUpstreams(before))) {
+    tx.bump(MESH_TOPOLOGY_ROW);
+  }
   if (before === undefined) return;
   // An ID that gets another name or kind is the end of an instance of the old one.
   if (before.Kind !== service.Kind) tx.bump(kindRowName(before.Kind));
@@ -64,7 +71,12 @@ export function deleteService(tx: Transaction, node: string, serviceId: string):
   for (const check of checksOf(tx, node, serviceId)) deleteCheck(tx, node, check.CheckID);
   tx.remove(servicesTable, key);
   tx.bump(checksTable.name, servicesTable.name, kindRowName(row.service.Kind));
+  if (row.service.Kind === PROXY_KIND && hasUpstreams(row.service)) tx.bump(MESH_TOPOLOGY_ROW);
   leaveName(tx, row.service.Service);
+}
+
+function hasUpstreams(service: NodeService | undefined): boolean {
+  return (service?.Proxy.Upstreams ?? []).length > 0;
 }
 
 /** Moves the row of a name that lost an instance; the last one takes the row with it. */

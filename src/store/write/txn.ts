@@ -3,6 +3,8 @@
  * one failure undoes them all.
  */
 
+import type { Node } from '../../model/catalog.ts';
+import type { HealthCheck } from '../../model/health-check.ts';
 import type { DirEntry } from '../../model/kv.ts';
 import type {
   TxnCheckOp,
@@ -149,10 +151,10 @@ function applyNode(tx: Transaction, { Verb, Node: node }: TxnNodeOp): readonly T
       ensureNode(tx, node);
       break;
     case 'cas':
-      if (!ensureNodeCas(tx, node.ModifyIndex, node)) {
+      if (!casOrNothing(() => ensureNodeCas(tx, node.ModifyIndex, node))) {
         refuse(`failed to set node ${name}, index is stale`);
       }
-      break;
+      return nodeResult(tx, node);
     case 'delete':
       deleteNode(tx, node.Node);
       return NO_RESULT;
@@ -164,8 +166,13 @@ function applyNode(tx: Transaction, { Verb, Node: node }: TxnNodeOp): readonly T
     default:
       refuse(`unknown Node verb ${quoted(Verb)}`);
   }
-  const kept = lookUpNode(tx, node) ?? refuse(`node ${name} doesn't exist`);
-  return [{ ...EMPTY_RESULT, Node: kept }];
+  const results = nodeResult(tx, node);
+  return results.length > 0 ? results : refuse(`node ${name} doesn't exist`);
+}
+
+function nodeResult(tx: Transaction, node: Node): readonly TxnResult[] {
+  const kept = lookUpNode(tx, node);
+  return kept === undefined ? NO_RESULT : [{ ...EMPTY_RESULT, Node: kept }];
 }
 
 function applyService(tx: Transaction, op: TxnServiceOp): readonly TxnResult[] {
@@ -207,10 +214,10 @@ function applyCheck(tx: Transaction, { Verb, Check: check }: TxnCheckOp): readon
       ensureCheck(tx, check);
       break;
     case 'cas':
-      if (!ensureCheckCas(tx, check.ModifyIndex, check)) {
+      if (!casOrNothing(() => ensureCheckCas(tx, check.ModifyIndex, check))) {
         refuse(`failed to set ${what}, index is stale`);
       }
-      break;
+      return checkResult(tx, check);
     case 'delete':
       deleteCheck(tx, check.Node, check.CheckID);
       return NO_RESULT;
@@ -222,9 +229,26 @@ function applyCheck(tx: Transaction, { Verb, Check: check }: TxnCheckOp): readon
     default:
       refuse(`unknown Check verb ${quoted(Verb)}`);
   }
-  const kept =
-    tx.first(checksTable, checkKey(check.Node, check.CheckID)) ?? refuse(`${what} doesn't exist`);
-  return [{ ...EMPTY_RESULT, Check: kept }];
+  const results = checkResult(tx, check);
+  return results.length > 0 ? results : refuse(`${what} doesn't exist`);
+}
+
+function checkResult(tx: Transaction, check: HealthCheck): readonly TxnResult[] {
+  const kept = tx.first(checksTable, checkKey(check.Node, check.CheckID));
+  return kept === undefined ? NO_RESULT : [{ ...EMPTY_RESULT, Check: kept }];
+}
+
+/**
+ * Consul 1.9 loses the refusal of a node or check that is set by compare-and-set: nothing is written
+ * and the transaction goes on. Every server has to do the same, or their states would part.
+ */
+function casOrNothing(write: () => boolean): boolean {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof StoreError) return true;
+    throw error;
+  }
 }
 
 function applySession(tx: Transaction, { Verb, Session }: TxnSessionOp): readonly TxnResult[] {
