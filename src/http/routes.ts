@@ -5,6 +5,7 @@ import { AGENT_ROUTES } from './handlers/agent.ts';
 import { AGENT_CHECK_ROUTES } from './handlers/agent-checks.ts';
 import { AGENT_SERVICE_ROUTES } from './handlers/agent-services.ts';
 import { CATALOG_ROUTES } from './handlers/catalog.ts';
+import { CONFIG_ROUTES } from './handlers/config-entry.ts';
 import { COORDINATE_ROUTES } from './handlers/coordinate.ts';
 import { EVENT_ROUTES } from './handlers/event.ts';
 import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
@@ -26,4 +27,5 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...EVENT_ROUTES,
   ...COORDINATE_ROUTES,
   ...FEDERATION_STATE_ROUTES,
+  ...CONFIG_ROUTES,
 ]);

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import * as blocks from '../../src/model/blocks.ts';
 import * as catalog from '../../src/model/catalog.ts';
 import { ConfigEntryRequest } from '../../src/model/config-entry.ts';
+import * as entries from '../../src/model/config-entry-rpc.ts';
 import * as ca from '../../src/model/connect-ca.ts';
 import * as coordinate from '../../src/model/coordinate.ts';
 import * as federation from '../../src/model/federation-state.ts';
@@ -50,6 +51,12 @@ const BODIES: readonly Row[] = (
     ['ConnectCA.ConfigurationGet/response', ca.CAConfiguration],
     ['ConfigEntry.Apply/request', ConfigEntryRequest],
     ['ConfigEntry.Apply/request-proxy-defaults', ConfigEntryRequest],
+    ['ConfigEntry.Get/request', entries.ConfigEntryQuery],
+    ['ConfigEntry.Get/response', entries.ConfigEntryResponse],
+    ['ConfigEntry.Get/response-missing', entries.ConfigEntryResponse],
+    ['ConfigEntry.ListAll/request', entries.ConfigEntryListAllRequest],
+    ['ConfigEntry.ListAll/response', entries.IndexedGenericConfigEntries],
+    ['ConfigEntry.ListAll/response-empty', entries.IndexedGenericConfigEntries],
     ['KVS.Apply/request-set', kv.KVSRequest],
     ['KVS.Get/request', kv.KeyRequest],
     ['KVS.Get/response', kv.IndexedDirEntries],

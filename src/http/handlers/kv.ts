@@ -198,7 +198,7 @@ function casIndex(text: string): number {
 }
 
 /** A bad number is the server's error here, in the words of Go's library. */
-function parseUint(text: string): bigint {
+export function parseUint(text: string): bigint {
   if (!/^\d+$/.test(text)) {
     throw new Error(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
   }

@@ -30,9 +30,12 @@ export const weightsInput = object(
   { name: 'Weights', unknown: 'refuse' },
 );
 
-const meshGatewayInput = object({ Mode: str }, { name: 'MeshGatewayConfig', unknown: 'refuse' });
+export const meshGatewayInput = object(
+  { Mode: str },
+  { name: 'MeshGatewayConfig', unknown: 'refuse' },
+);
 
-const exposeInput = object(
+export const exposeInput = object(
   {
     Checks: bool,
     Paths: list(

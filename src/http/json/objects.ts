@@ -60,9 +60,11 @@ export const weightsOrDefaultJson: JsonOutput<Weights | null> = {
   isEmpty: () => false,
 };
 
-const meshGatewayJson = object<MeshGatewayConfig>({ Mode: omit(str) });
+export const meshGatewayJson = object<MeshGatewayConfig>({ Mode: omit(str) });
 
-function exposeJson(parsedFromCheck: 'always' | 'omitted when false'): JsonOutput<ExposeConfig> {
+export function exposeJson(
+  parsedFromCheck: 'always' | 'omitted when false',
+): JsonOutput<ExposeConfig> {
   const path = object<ExposePath>({
     ListenerPort: omit(int),
     Path: omit(str),

@@ -2,6 +2,7 @@
 
 import type { ServedMethod } from '../method.ts';
 import { catalogEndpoints } from './catalog.ts';
+import { configEntryEndpoints } from './config-entry.ts';
 import type { EndpointDeps } from './deps.ts';
 import { federationStateEndpoints } from './federation-state.ts';
 import { healthEndpoints } from './health.ts';
@@ -22,5 +23,6 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...federationStateEndpoints(deps),
     ...internalEndpoints(deps),
     ...coordinateEndpoints(deps),
+    ...configEntryEndpoints(deps),
   ];
 }

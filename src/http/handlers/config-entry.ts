@@ -1,0 +1,264 @@
+/** `/v1/config…`, for the two kinds that mesh gateways and their services read, and CA roots. */
+
+import { joinedErrors } from '../../joined-errors.ts';
+import type { ConfigEntryRow } from '../../model/config-entry.ts';
+import { configEntryFields, configEntryRow } from '../../model/config-entry.ts';
+import type { CARoot, IndexedCARoots } from '../../model/connect-ca.ts';
+import type { ExposeConfig, MeshGatewayConfig } from '../../model/service-parts.ts';
+import * as method from '../../rpc/methods/config-entry.ts';
+import { CONNECT_CA_ROOTS } from '../../rpc/methods/connect-ca.ts';
+import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
+import { any as anyCodec, encode } from '../../wire/msgpack/schema.ts';
+import { isZeroTime } from '../../wire/msgpack/time.ts';
+import type { HttpContext } from '../context.ts';
+import { exposeInput, meshGatewayInput } from '../json/bodies.ts';
+import {
+  any as anyInput,
+  decodeJson,
+  map as mapInput,
+  object as objectInput,
+  str as strInput,
+} from '../json/input.ts';
+import { exposeJson, meshGatewayJson } from '../json/objects.ts';
+import {
+  any,
+  bool,
+  int,
+  type JsonOutput,
+  list,
+  map,
+  type OmittedField,
+  object,
+  omit,
+  str,
+  time,
+} from '../json/output.ts';
+import { JsonDecodeError, parseJson } from '../json/parse.ts';
+import {
+  type HttpAnswer,
+  HttpError,
+  type HttpRequest,
+  jsonAnswer,
+  prefixedBadRequest,
+} from '../message.ts';
+import { querySource, refuseNamespace, requestToken } from '../options.ts';
+import { answerRead, shown } from '../read.ts';
+import type { Route } from '../router.ts';
+import { parseUint } from './kv.ts';
+import { rest } from './path.ts';
+
+export const CONFIG_ROUTES: readonly Route<HttpContext>[] = [
+  { path: '/v1/config', methods: ['PUT'], handler: put },
+  { path: '/v1/config/', methods: ['GET', 'DELETE'], handler: one },
+  { path: '/v1/connect/ca/roots', methods: ['GET'], handler: roots },
+];
+
+const COMMON_FIELDS = {
+  Kind: strInput,
+  Name: strInput,
+  MeshGateway: meshGatewayInput,
+  Expose: exposeInput,
+  Meta: mapInput(strInput),
+};
+const SERVICE_DEFAULTS = objectInput(
+  { ...COMMON_FIELDS, Protocol: strInput, ExternalSNI: strInput },
+  { name: 'ServiceConfigEntry', unknown: 'refuse' },
+);
+const PROXY_DEFAULTS = objectInput(
+  { ...COMMON_FIELDS, Config: mapInput(anyInput) },
+  { name: 'ProxyConfigEntry', unknown: 'refuse' },
+);
+
+/** What is shown of an entry, whatever its kind; other fields are left out. */
+interface ShownEntry {
+  readonly Kind: string;
+  readonly Name: string;
+  readonly Protocol: string | undefined;
+  readonly Config: Readonly<Record<string, MsgpackAny>> | null | undefined;
+  readonly MeshGateway: MeshGatewayConfig;
+  readonly Expose: ExposeConfig;
+  readonly ExternalSNI: string | undefined;
+  readonly Meta: Readonly<Record<string, string>> | null | undefined;
+  readonly CreateIndex: number;
+  readonly ModifyIndex: number;
+}
+
+/** A field that an entry of another kind, or of another version, does not have. */
+function absentOr<T>(out: JsonOutput<T>): OmittedField<T | undefined> {
+  return omit({
+    text: (value) => (value === undefined ? 'null' : out.text(value)),
+    isEmpty: (value) => value === undefined || out.isEmpty(value),
+  });
+}
+
+const entryJson = object<ShownEntry>({
+  Kind: str,
+  Name: str,
+  Protocol: absentOr(str),
+  Config: absentOr(map(any)),
+  MeshGateway: meshGatewayJson,
+  Expose: exposeJson('omitted when false'),
+  ExternalSNI: absentOr(str),
+  Meta: absentOr(map(str)),
+  CreateIndex: int,
+  ModifyIndex: int,
+});
+
+/** Entries are kept as their writers sent them: the text fields of this kind are taken as they are. */
+function shownEntry(row: ConfigEntryRow): ShownEntry {
+  const fields = configEntryFields(row) as Partial<ShownEntry>;
+  return {
+    Kind: row.Kind,
+    Name: row.Name,
+    Protocol: fields.Protocol,
+    Config: fields.Config,
+    MeshGateway: { Mode: fields.MeshGateway?.Mode ?? '' },
+    Expose: { Checks: fields.Expose?.Checks ?? false, Paths: fields.Expose?.Paths ?? null },
+    ExternalSNI: fields.ExternalSNI,
+    Meta: fields.Meta,
+    CreateIndex: row.CreateIndex,
+    ModifyIndex: row.ModifyIndex,
+  };
+}
+
+async function put(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
+  refuseNamespace(http);
+  const entry = decodedEntry((await http.body()).toString('utf8'));
+  const cas = http.query.has('cas') ? Number(parseUint(http.query.get('cas'))) : null;
+  const row = configEntryRow(encode(anyCodec, { ...entry, CreateIndex: 0, ModifyIndex: cas ?? 0 }));
+  const applied = await context.rpc.call(
+    method.CONFIG_ENTRY_APPLY,
+    {
+      Kind: row.Kind,
+      Datacenter: http.query.get('dc') || context.agent.own.datacenter,
+      Op: cas === null ? 'upsert' : 'upsert-cas',
+      Token: requestToken(http) || context.agent.defaultToken(),
+      Entry: row,
+    },
+    http.signal,
+  );
+  return jsonAnswer(applied ? 'true' : 'false');
+}
+
+function decodedEntry(text: string): Readonly<Record<string, MsgpackAny>> {
+  try {
+    const kind = kindOf(text);
+    if (kind === 'service-defaults') {
+      const entry = decodeJson(SERVICE_DEFAULTS, text);
+      return { ...entry, Protocol: entry.Protocol.toLowerCase() };
+    }
+    if (kind === 'proxy-defaults') {
+      return { ...decodeJson(PROXY_DEFAULTS, text), Name: 'global' };
+    }
+    throw new JsonDecodeError(`invalid config entry kind: ${kind}`);
+  } catch (error) {
+    if (!(error instanceof JsonDecodeError)) throw error;
+    throw prefixedBadRequest(`Request decoding failed: ${complaint(error.message)}`);
+  }
+}
+
+/** Unknown keys have words of their own here. */
+function complaint(text: string): string {
+  const key = /^json: unknown field ("[^"]*")(.*)$/.exec(text);
+  if (key === null) return text;
+  const enterprise = key[2] === '' ? '' : ', namespaces are a consul enterprise feature';
+  return joinedErrors([`invalid config key ${key[1]}${enterprise}`]);
+}
+
+function kindOf(text: string): string {
+  const body = parseJson(text);
+  const kind = body instanceof Map ? (body.get('Kind') ?? body.get('kind')) : undefined;
+  if (kind === undefined) {
+    throw new JsonDecodeError('Payload does not contain a kind/Kind key at the top level');
+  }
+  if (typeof kind !== 'string') throw new JsonDecodeError('Kind value in payload is not a string');
+  return kind;
+}
+
+async function one(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
+  refuseNamespace(http);
+  const [kind = '', ...names] = rest(http.path, '/v1/config/').split('/');
+  const name = names.join('/');
+  if (name === '') throw new HttpError(404, 'Must provide both a kind and name to delete');
+  if (http.method === 'DELETE') return remove(http, context, kind, name);
+  return answerRead(http, context, {
+    failedMeta: 'none',
+    consistency: 'none',
+    cached: 'none',
+    method: method.CONFIG_ENTRY_GET,
+    request: ({ datacenter, options }) => ({
+      ...options,
+      Filter: '',
+      Datacenter: datacenter,
+      Kind: kind,
+      Name: name,
+    }),
+    answer: ({ Entry }, headers) => {
+      if (Entry !== null) return jsonAnswer(entryJson.text(shownEntry(Entry)), headers);
+      const asked = `${JSON.stringify(kind)} / ${JSON.stringify(name)}`;
+      throw new HttpError(404, `Config entry not found for ${asked}`, headers);
+    },
+  });
+}
+
+async function remove(
+  http: HttpRequest,
+  context: HttpContext,
+  kind: string,
+  name: string,
+): Promise<HttpAnswer> {
+  const head = { Kind: kind, Name: name, CreateIndex: 0, ModifyIndex: 0 };
+  await context.rpc.call(
+    method.CONFIG_ENTRY_DELETE,
+    {
+      Kind: kind,
+      Datacenter: http.query.get('dc') || context.agent.own.datacenter,
+      Op: 'delete',
+      Token: requestToken(http) || context.agent.defaultToken(),
+      Entry: configEntryRow(encode(anyCodec, head)),
+    },
+    http.signal,
+  );
+  return jsonAnswer('{}');
+}
+
+const rootJson = object<CARoot>({
+  ID: str,
+  Name: str,
+  SerialNumber: int,
+  SigningKeyID: str,
+  ExternalTrustDomain: str,
+  NotBefore: time,
+  NotAfter: time,
+  RootCert: str,
+  IntermediateCerts: list(str, 'null'),
+  Active: bool,
+  RotatedOutAt: omit({ text: time.text, isEmpty: isZeroTime }),
+  PrivateKeyType: str,
+  PrivateKeyBits: int,
+  CreateIndex: int,
+  ModifyIndex: int,
+});
+
+const rootsJson = object<IndexedCARoots>({
+  ActiveRootID: str,
+  TrustDomain: str,
+  Roots: list(rootJson),
+});
+
+async function roots(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
+  return answerRead(http, context, {
+    failedMeta: 'told',
+    consistency: 'none',
+    cached: 'none',
+    method: CONNECT_CA_ROOTS,
+    request: ({ datacenter, options }) => ({
+      ...options,
+      Filter: '',
+      Datacenter: datacenter,
+      NodeMetaFilters: null,
+      Source: querySource(http, context.agent.own),
+    }),
+    answer: shown((reply) => rootsJson.text(reply)),
+  });
+}
