@@ -7,6 +7,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { consolePage } from './console/build-page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = join(root, 'dist/main.js');
@@ -41,6 +42,7 @@ if (!(process.argv.includes('--if-needed') && isFresh())) {
       // CommonJS packages inside the bundle still call require for Node's own modules.
       js: "#!/usr/bin/env node\nimport { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
     },
+    plugins: [consolePage],
     logLevel: 'warning',
   });
 }

@@ -22,6 +22,7 @@ const FORBIDDEN: readonly (readonly [RegExp, string])[] = [
 /** Files that may, each with its reason. Keep it short. */
 const EXCEPTIONS: readonly (readonly [RegExp, string])[] = [
   [/^src\/world\/((node|simulated)\/|world\.ts)/, 'this is the door'],
+  [/^src\/console\/page\//, 'this runs in a browser'],
   [/^src\/http-client\//, 'the client side of the command line: a process of its own'],
 ];
 
