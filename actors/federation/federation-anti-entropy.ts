@@ -8,10 +8,10 @@ import {
 import { GATEWAY_KIND } from '../../src/federation/gateway-addresses.ts';
 import type { SupportLatch } from '../../src/federation/support.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
+import type { RaftApply } from '../../src/fsm/raft-apply.ts';
 import type { Log } from '../../src/log.ts';
 import type { CheckServiceNode } from '../../src/model/catalog.ts';
 import { FederationState, FederationStateRequest } from '../../src/model/federation-state.ts';
-import type { RaftApply } from '../../src/rpc/endpoints/deps.ts';
 import type { RpcCaller } from '../../src/rpc/method.ts';
 import { FEDERATION_STATE_APPLY } from '../../src/rpc/methods/federation-state.ts';
 import { blockingQuery } from '../../src/store/blocking-query.ts';

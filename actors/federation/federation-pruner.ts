@@ -3,9 +3,9 @@
 import { fromPromise } from 'xstate';
 import { federationPrunerMachine } from '../../machines/federation/federation-pruner.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
+import type { RaftApply } from '../../src/fsm/raft-apply.ts';
 import type { Log } from '../../src/log.ts';
 import { FederationState, FederationStateRequest } from '../../src/model/federation-state.ts';
-import type { RaftApply } from '../../src/rpc/endpoints/deps.ts';
 import { federationStates } from '../../src/store/read/other.ts';
 import type { StoreSource } from '../../src/store/store.ts';
 

@@ -53,13 +53,18 @@ function tell({ post, log }: GatewayLocatorDeps, news: LocatorNews): void {
         mesh_gateways: news.addresses,
       });
       return;
-    case 'mode':
+    case 'mode': {
+      const path = news.choices.mode === 'local' ? 'working' : 'broken';
+      const message = { type: 'primary-path.changed', path } as const;
+      post.send('retry-join.wan', message);
+      post.send('retry-join.primary-gateways', message);
       log.info(
         news.choices.mode === 'local'
           ? 'will dial the primary datacenter using our local mesh gateways if possible'
           : 'will dial the primary datacenter through its mesh gateways',
       );
       return;
+    }
     default:
       news satisfies never;
   }

@@ -90,12 +90,15 @@ export function createRetryJoinActor(deps: RetryJoinDeps): typeof retryJoinMachi
         log.info(words.supported, { discovery_methods: discovery.methods.join(' ') });
         return log.info(words.running);
       },
-      announceSuccess: (_, { variant, count }) =>
-        log.info(words.ok, variant === 'primary-gateways' ? {} : { num_agents: count }),
+      announceSuccess: (_, { variant, count, repeated }) => {
+        const fields = variant === 'primary-gateways' ? {} : { num_agents: count };
+        if (repeated) log.debug(words.ok, fields);
+        else log.info(words.ok, fields);
+      },
       announceRetry: (_, { intervalMs, error }) =>
         log.warn(words.retry, { retry_interval: `${intervalMs / 1000}s`, error }),
       announceLoss: () =>
-        log.warn('no server of the other datacenter is alive any more, will join anew', {
+        log.warn('the other datacenter cannot be reached any more, will join anew', {
           cluster: CLUSTER[deps.variant],
         }),
       giveUp: () => {

@@ -39,6 +39,18 @@ export function isAlive(
   return aliveByDc.size > 0 && [...aliveByDc.values()].every((alive) => alive);
 }
 
+function withNews(
+  context: RetryJoinContext,
+  event: RetryJoinEvent,
+): Pick<RetryJoinContext, 'heard' | 'pathBroken'> {
+  const { heard, pathBroken } = context;
+  if (event.type === 'wan-members.changed') {
+    return { heard: isAlive(event.view, context, context.watched), pathBroken };
+  }
+  if (event.type === 'primary-path.changed') return { heard, pathBroken: event.path === 'broken' };
+  return { heard, pathBroken };
+}
+
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const s = setup({
@@ -62,7 +74,11 @@ const s = setup({
     ) => {},
     announceSuccess: (
       _,
-      _params: { readonly variant: RetryJoinVariant; readonly count: number },
+      _params: {
+        readonly variant: RetryJoinVariant;
+        readonly count: number;
+        readonly repeated: boolean;
+      },
     ) => {},
     announceRetry: (
       _,
@@ -86,20 +102,16 @@ const s = setup({
     exhausted: ({ context }) =>
       !context.joinedOnce && context.attemptsMax > 0 && context.attempt + 1 > context.attemptsMax,
     isOver: ({ context }) => context.watched === 'nothing',
-    isAlive: ({ context }) => context.alive,
-    becomesAlive: ({ context, event }) =>
-      event.type === 'wan-members.changed' && isAlive(event.view, context, context.watched),
-    becomesLost: ({ context, event }) =>
-      event.type === 'wan-members.changed' && !isAlive(event.view, context, context.watched),
+    isAlive: ({ context }) => context.heard && !context.pathBroken,
+    becomesAlive: ({ context, event }) => {
+      const { heard, pathBroken } = withNews(context, event);
+      return heard && !pathBroken;
+    },
   },
   delays: { interval: ({ context }) => context.intervalMs },
 });
 
-const noteMembers = s.assign(({ context, event }) =>
-  event.type === 'wan-members.changed'
-    ? { alive: isAlive(event.view, context, context.watched) }
-    : {},
-);
+const noteNews = s.assign(({ context, event }) => withNews(context, event));
 
 const failed = (context: RetryJoinContext, error: string) => ({
   attempt: context.attempt + 1,
@@ -110,6 +122,18 @@ const variantOf = ({ context }: { readonly context: RetryJoinContext }) => ({
   variant: context.variant,
 });
 
+/** What news mean once joined. */
+const changes = {
+  inAlive: [
+    { guard: 'becomesAlive', actions: noteNews },
+    {
+      target: 'lost',
+      actions: [noteNews, { type: 'announceLoss', params: variantOf }],
+    },
+  ],
+  inLost: [{ guard: 'becomesAlive', target: 'alive', actions: noteNews }, { actions: noteNews }],
+} as const;
+
 export const retryJoinMachine = s.createMachine({
   id: 'retry-join',
   options: { maxIterations: 1000 },
@@ -117,11 +141,15 @@ export const retryJoinMachine = s.createMachine({
     ...input,
     attempt: 0,
     joinedOnce: false,
-    alive: false,
+    heard: false,
+    pathBroken: false,
     found: [],
     error: '',
   }),
-  on: { 'wan-members.changed': { actions: noteMembers } },
+  on: {
+    'wan-members.changed': { actions: noteNews },
+    'primary-path.changed': { actions: noteNews },
+  },
   initial: 'starting',
   states: {
     starting: {
@@ -188,14 +216,15 @@ export const retryJoinMachine = s.createMachine({
             onDone: {
               target: '#retry-join.settled',
               actions: [
-                s.assign({ joinedOnce: true, error: '' }),
                 {
                   type: 'announceSuccess',
                   params: ({ context, event }) => ({
                     variant: context.variant,
                     count: event.output,
+                    repeated: context.joinedOnce,
                   }),
                 },
+                s.assign({ joinedOnce: true, error: '' }),
               ],
             },
             onError: {
@@ -227,8 +256,8 @@ export const retryJoinMachine = s.createMachine({
           on: {
             /** Somebody else brought us together, for instance the pool's own reconnecting. */
             'wan-members.changed': [
-              { guard: 'becomesAlive', target: '#retry-join.settled', actions: noteMembers },
-              { actions: noteMembers },
+              { guard: 'becomesAlive', target: '#retry-join.settled', actions: noteNews },
+              { actions: noteNews },
             ],
           },
           after: { interval: 'discovering' },
@@ -248,22 +277,14 @@ export const retryJoinMachine = s.createMachine({
       states: {
         alive: {
           on: {
-            'wan-members.changed': [
-              {
-                guard: 'becomesLost',
-                target: 'lost',
-                actions: [noteMembers, { type: 'announceLoss', params: variantOf }],
-              },
-              { actions: noteMembers },
-            ],
+            'wan-members.changed': changes.inAlive,
+            'primary-path.changed': changes.inAlive,
           },
         },
         lost: {
           on: {
-            'wan-members.changed': [
-              { guard: 'becomesAlive', target: 'alive', actions: noteMembers },
-              { actions: noteMembers },
-            ],
+            'wan-members.changed': changes.inLost,
+            'primary-path.changed': changes.inLost,
           },
           after: { interval: '#retry-join.trying' },
         },

@@ -28,13 +28,15 @@ export interface RetryJoinContext extends RetryJoinInput {
   /** Attempts that failed since the start; not counted any more after the first success. */
   readonly attempt: number;
   readonly joinedOnce: boolean;
-  /** What is watched is there. */
-  readonly alive: boolean;
+  /** What is watched is there, as gossip has it. */
+  readonly heard: boolean;
+  /** Replication fails through the own gateways. */
+  readonly pathBroken: boolean;
   readonly found: readonly string[];
   /** Of the last attempt. */
   readonly error: string;
 }
 
 export type RetryJoinEvent = Message<
-  'gateways.ready' | 'primary-gateways.learned' | 'wan-members.changed'
+  'gateways.ready' | 'primary-gateways.learned' | 'primary-path.changed' | 'wan-members.changed'
 >;

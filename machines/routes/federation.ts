@@ -16,6 +16,8 @@ export interface FederationMessages {
   'gateways.changed': { readonly choices: GatewayChoices };
   /** A gateway toward the primary, or in the primary toward others, can be picked at last. */
   'gateways.ready': { readonly choices: GatewayChoices };
+  /** Replication says whether the primary can be reached through own gateways. */
+  'primary-path.changed': { readonly path: 'working' | 'broken' };
   /** A gateway could not be dialed. */
   'gateway.unreachable': { readonly address: string; readonly error: string };
   /** A fetch of the primary's federation states came back. */
@@ -28,6 +30,7 @@ export interface FederationMessages {
 const WHY = {
   discovered: 'addresses from configuration or discovery, one layer down',
   choices: 'they pick from it, synchronously, whenever they dial',
+  path: 'gossip may hear the primary while nothing gets there: then, too, discover and join anew',
   outcome: 'is the way through local gateways alive?',
   unreachable: 'what was last wrong with which gateway',
   exhausted: 'retry_max is used up: the agent ends',
@@ -53,6 +56,13 @@ export const FEDERATION_ROUTES = [
     type: 'gateways.ready',
     to: 'retry-join.wan',
     why: 'only now is a WAN join possible',
+  },
+  { from: 'gateway-locator', type: 'primary-path.changed', to: 'retry-join.wan', why: WHY.path },
+  {
+    from: 'gateway-locator',
+    type: 'primary-path.changed',
+    to: 'retry-join.primary-gateways',
+    why: WHY.path,
   },
   { from: 'gateway-locator', type: 'gateways.changed', to: 'wanfed-transport', why: WHY.choices },
   { from: 'gateway-locator', type: 'gateways.changed', to: 'rpc-router', why: WHY.choices },

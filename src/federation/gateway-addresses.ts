@@ -10,7 +10,7 @@ export const GATEWAY_KIND = 'mesh-gateway';
 
 /** Whether servers may be reached through it: marked for it, and nothing about it is critical. */
 export function carriesServers(entry: CheckServiceNode): boolean {
-  if (entry.Service?.Meta?.[FEDERATION_META] !== '1') return false;
+  if (!isMarked(entry)) return false;
   return (entry.Checks ?? []).every((check) => check.Status !== HEALTH_CRITICAL);
 }
 
@@ -47,9 +47,10 @@ export interface GatewayLists {
 }
 
 /**
- * What a server's own store says. The own gateways are read from the own catalog as soon as it has
- * any: a record has been to the primary and back, and a datacenter that is cut off from the primary
- * would never learn of its own new gateway.
+ * What a server's own store says. The own gateways are read from the own catalog, since a record has
+ * been to the primary and back: a datacenter that is cut off from the primary would never learn of
+ * its own new gateway. But not before the primary's gateways are known: until then the own ones lead
+ * nowhere either, as they route by the same records.
  */
 export function gatewayLists(
   known: {
@@ -61,12 +62,15 @@ export function gatewayLists(
   const recordOf = (datacenter: string): readonly CheckServiceNode[] =>
     known.records.find((record) => record.Datacenter.toLowerCase() === datacenter)?.MeshGateways ??
     [];
-  const marked = known.ownGateways.filter((e) => e.Service?.Meta?.[FEDERATION_META] === '1');
-  const own = marked.length > 0 ? marked : recordOf(names.datacenter);
-  return {
-    primary: addresses(recordOf(names.primaryDatacenter), wanAddress),
-    local: addresses(own, lanAddress),
-  };
+  const primary = recordOf(names.primaryDatacenter);
+  const marked = known.ownGateways.filter(isMarked);
+  const leadsOut = names.datacenter === names.primaryDatacenter || primary.some(isMarked);
+  const own = leadsOut && marked.length > 0 ? marked : recordOf(names.datacenter);
+  return { primary: addresses(primary, wanAddress), local: addresses(own, lanAddress) };
+}
+
+function isMarked(entry: CheckServiceNode): boolean {
+  return entry.Service?.Meta?.[FEDERATION_META] === '1';
 }
 
 function addresses(

@@ -146,6 +146,18 @@ describe('addresses of a gateway', () => {
     expect(carriesServers(gateway({ federation: false }))).toBe(false);
   });
 
+  test('the own catalog counts only once the primary is known: before, own gateways lead nowhere', () => {
+    const names = { datacenter: 'dc2', primaryDatacenter: 'dc1' };
+    const ownGateways = [gateway({ lan: '10.2.0.1' })];
+    const knows = (records: Parameters<typeof gatewayLists>[0]['records']) =>
+      gatewayLists({ records, ownGateways }, names).local;
+    expect(knows([])).toEqual([]);
+    expect(knows([record('dc1', [])])).toEqual([]);
+    expect(knows([record('dc1', [gateway({ status: 'critical' })])])).toEqual(['10.2.0.1:8443']);
+    const primary = { datacenter: 'dc1', primaryDatacenter: 'dc1' };
+    expect(gatewayLists({ records: [], ownGateways }, primary).local).toEqual(['10.2.0.1:8443']);
+  });
+
   test('records are compared by lower-case datacenter; the own catalog goes before the own record', () => {
     const names = { datacenter: 'dc2', primaryDatacenter: 'dc1' };
     const records = [

@@ -55,6 +55,9 @@ const primaryFailed = {
   view: membersView('wan', [server('b.dc2', 'dc2'), server('a.dc1', 'dc1', 'failed')]),
 };
 
+const pathBroken = { type: 'primary-path.changed', path: 'broken' };
+const pathWorks = { type: 'primary-path.changed', path: 'working' };
+
 function run(input: RetryJoinInput, events: readonly { type: string }[]) {
   const stepper = createStepper(retryJoinMachine);
   let { snapshot, effects } = stepper.start(input);
@@ -84,11 +87,14 @@ describe('retry join', () => {
         learned,
         primaryAlive,
         primaryFailed,
+        pathBroken,
+        pathWorks,
       ],
-      key: ({ attempt, joinedOnce, alive, watched }: RetryJoinContext) => [
+      key: ({ attempt, joinedOnce, heard, pathBroken, watched }: RetryJoinContext) => [
         Math.min(attempt, 3),
         joinedOnce,
-        alive,
+        heard,
+        pathBroken,
         watched,
       ],
     });
@@ -164,6 +170,15 @@ describe('retry join', () => {
     ]);
     expect(value).toEqual({ trying: 'joining' });
     expect(did).toEqual(['announceStart', 'announceSuccess', 'announceStart']);
+  });
+
+  test('one-sided: gossip hears the primary, but nothing gets there: discover and join anew', () => {
+    const start = [discovered('a'), joined, primaryAlive, pathBroken];
+    expect(run(GATEWAYS, start).value).toEqual({ kept: 'lost' });
+    expect(run(GATEWAYS, [...start, primaryAlive, lostPause]).value).toEqual({
+      trying: 'discovering',
+    });
+    expect(run(GATEWAYS, [...start, pathWorks]).value).toEqual({ kept: 'alive' });
   });
 
   test('when somebody else brings us together while pausing, the task settles', () => {
