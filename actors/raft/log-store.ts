@@ -180,6 +180,7 @@ export class LogStore {
       previous = { path, bytes };
     }
     if (previous !== undefined) await this.#replayNewest(replay, previous);
+    await disk.syncDirectory(directory);
     return replay.entries;
   }
 
@@ -221,7 +222,8 @@ export class LogStore {
     this.#size = end.offset;
     this.#frames = end.frames;
     this.#salt = end.salt;
-    if (end.reason === undefined) return;
+    // What the last process wrote may be readable and yet not durable: it is about to be relied on.
+    if (end.reason === undefined) return file.sync();
     if (laterFrameExists(bytes, end.offset, end.frames, end.salt)) {
       await file.close();
       throw new CorruptLogError(path, end.offset, end.reason);
@@ -279,10 +281,9 @@ class Replay {
     const { entry } = record;
     const next = this.#next ?? entry.Index;
     const first = this.entries[0]?.Index ?? next;
-    if (entry.Index > next || entry.Index < first) {
-      return `entry ${entry.Index} where ${first} to ${next} may stand`;
-    }
-    this.entries.length = entry.Index - first;
+    if (entry.Index > next) return `entry ${entry.Index} where ${next} or less may stand`;
+    // It may replace what begins further back than we have: that was in a segment deleted since.
+    this.entries.length = Math.max(0, entry.Index - first);
     this.entries.push(entry);
     this.#next = entry.Index + 1;
     return undefined;

@@ -6,6 +6,7 @@
  * durable before it is.
  */
 
+import { posix } from 'node:path';
 import { LogView } from '../../machines/raft/log-view.ts';
 import type { Effect, StoredState } from '../../machines/raft/node.ts';
 import { EMPTY_CONFIGURATION } from '../../src/consensus/configuration.ts';
@@ -92,6 +93,9 @@ export class RaftStorage {
       directory: `${directory}/wal`,
       ...(segmentBytesMax !== undefined && { segmentBytesMax }),
     });
+    await disk.makeDirectory(`${directory}/snapshots`);
+    await disk.syncDirectory(directory);
+    await disk.syncDirectory(posix.dirname(directory));
     const snapshot = await firstGood(await snapshots.list(), restore, log);
     const point = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
     const view = LogView.from(point, entries);

@@ -59,7 +59,7 @@ export function stand(step: Step, reason: 'timeout' | 'transfer'): void {
 export function electionDue(step: Step): void {
   const { node } = step;
   const able = node.storage === 'ready' && node.installing === undefined;
-  if (!able || !mayStand(node)) {
+  if (!able || !mayStand(node, node.self.id)) {
     // Watching goes on without a leader; there is nobody to elect, or it is not ours to do.
     node.leader = undefined;
     node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.heartbeatTimeoutMs);
@@ -78,8 +78,8 @@ export function electionDue(step: Step): void {
  * Voters of the newest configuration may stand, and of the one before while the newest is not known
  * to be committed: who is being removed may be the only one to bring that about. (Raft thesis 4.2.2)
  */
-function mayStand(node: RaftNode): boolean {
-  return node.configurations.slice(-2).some((one) => isVoter(one.configuration, node.self.id));
+function mayStand(node: RaftNode, id: string): boolean {
+  return node.configurations.slice(-2).some((one) => isVoter(one.configuration, id));
 }
 
 /** An answer to a request for a vote. */
@@ -123,11 +123,11 @@ export function voteRequested(step: Step, body: RequestVoteRequest): RequestVote
   });
   const candidate = body.Addr || body.Candidate;
   const { servers } = latestConfiguration(node);
-  const known = servers.find((server) => server.id === body.ID);
   const { lastIndex, lastTerm } = node.log;
   const newer =
     body.LastLogTerm > lastTerm || (body.LastLogTerm === lastTerm && body.LastLogIndex > lastIndex);
-  if (body.ID && servers.length > 0 && known?.suffrage !== 'voter' && !newer) return refuse();
+  const stranger = servers.length > 0 && body.ID && !mayStand(node, body.ID);
+  if (stranger && !newer) return refuse();
   if (node.leader !== undefined && node.leader.address !== candidate && !body.LeadershipTransfer) {
     return refuse();
   }
@@ -149,11 +149,10 @@ export function preVoteRequested(step: Step, body: RequestPreVoteRequest): Reque
   const { node } = step;
   const { servers } = latestConfiguration(node);
   const { lastIndex, lastTerm } = node.log;
-  const known = servers.find((server) => server.id === body.ID);
   const newer =
     body.LastLogTerm > lastTerm || (body.LastLogTerm === lastTerm && body.LastLogIndex > lastIndex);
   const equal = body.LastLogTerm === lastTerm && body.LastLogIndex === lastIndex;
-  const stranger = servers.length > 0 && known?.suffrage !== 'voter' && !newer;
+  const stranger = servers.length > 0 && !mayStand(node, body.ID ?? '') && !newer;
   const led = node.leader !== undefined && node.leader.address !== body.Addr;
   const granted = !stranger && !led && (newer || equal) && body.Term >= node.term;
   const Term = granted ? body.Term : node.term;

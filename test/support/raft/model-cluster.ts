@@ -393,12 +393,16 @@ export class ModelCluster {
 
   #send(from: Server, to: RaftServer, message: PeerMessage): void {
     const target = this.servers.find((server) => server.id === to.id);
-    const reply = (answer: PeerAnswer): void =>
+    let over = false;
+    const reply = (answer: PeerAnswer): void => {
+      if (over) return;
+      over = true;
       this.input(from, {
         type: 'answers.received',
         nowMs: this.nowMs,
         answers: [{ from: to.id, answer }],
       });
+    };
     const epoch = 'epoch' in message ? message.epoch : 0;
     const failed = this.#alive(from, () =>
       reply({
@@ -439,6 +443,8 @@ export class ModelCluster {
       this.#receive(target, request, snapshot, answer);
     };
     this.at(this.float() * this.faults.delayMsMax, receive);
+    // The time limit of a connection: whoever crashed will not answer.
+    this.at(2000, failed);
   }
 
   #receive(
