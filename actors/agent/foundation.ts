@@ -11,6 +11,8 @@ import type { AgentViews } from './views.ts';
 export interface Foundation {
   readonly plan: AgentPlan;
   readonly world: World;
+  /** Dials members and servers from the address that this node binds to. */
+  readonly clusterWorld: World;
   readonly log: Log;
   readonly bus: Bus;
   readonly nodeId: string;

@@ -38,7 +38,7 @@ export async function lanParts(
     pool: {
       id: 'gossip.lan',
       logic: createLanGossipActor({
-        world: base.world,
+        world: base.clusterWorld,
         post: bus.postFor('gossip.lan'),
         log: poolLog,
         config,
@@ -75,7 +75,7 @@ export async function wanParts(
     pool: {
       id: 'gossip.wan',
       logic: createWanGossipActor({
-        world: base.world,
+        world: base.clusterWorld,
         post: bus.postFor('gossip.wan'),
         log: log.child('gossip.wan'),
         config,
@@ -102,7 +102,11 @@ async function openTransport(
   at: { readonly address: string; readonly port: number },
   allowed: readonly string[],
 ) {
-  const world = worldHearing(base.world, allowed, base.log.child(`socket-transport.${pool}`));
+  const world = worldHearing(
+    base.clusterWorld,
+    allowed,
+    base.log.child(`socket-transport.${pool}`),
+  );
   try {
     return await openSocketTransport(world, at);
   } catch (error) {

@@ -4,7 +4,6 @@ import type { FailoverPicker } from '../../src/federation/gateway-picker.ts';
 import { RpcPool } from '../../src/rpc/client/pool.ts';
 import { createDialer, type Dialer } from '../../src/rpc/dialer.ts';
 import { RpcServer } from '../../src/rpc/server/server.ts';
-import { isUnspecified } from '../../src/world/addresses.ts';
 import { createRpcRouterActor, type RpcRouter } from '../rpc/rpc-router.ts';
 import type { Foundation } from './foundation.ts';
 
@@ -42,15 +41,13 @@ export function serverRpcParts(base: Foundation, picker: FailoverPicker): Server
 }
 
 function dialerOf(base: Foundation, picker: FailoverPicker | undefined): Dialer {
-  const { plan, world, tls } = base;
-  const bind = plan.addresses.bind;
+  const { plan, clusterWorld, tls } = base;
   return createDialer({
-    network: world.network,
+    network: clusterWorld.network,
     datacenter: plan.datacenter,
     role: plan.role,
     tls,
     ...(picker !== undefined && plan.connect.meshGatewayWanFederation ? { gateways: picker } : {}),
-    ...(isUnspecified(bind) ? {} : { sourceAddress: bind }),
   });
 }
 

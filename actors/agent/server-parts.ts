@@ -155,11 +155,14 @@ function routerSpec({ plan, world }: Foundation, rpc: ServerRpcParts): ChildSpec
   });
 }
 
-function wanfedSpec({ plan, world, bus, tls }: Foundation, picker: FailoverPicker): ChildSpec {
+function wanfedSpec(
+  { plan, clusterWorld, bus, tls }: Foundation,
+  picker: FailoverPicker,
+): ChildSpec {
   return permanent(
     'wanfed-transport',
     createWanfedTransportActor({
-      world,
+      world: clusterWorld,
       post: bus.postFor('wanfed-transport'),
       tls,
       picker,

@@ -15,6 +15,7 @@ import type { SeenEvent } from '../../src/http/agent-facts.ts';
 import type { HttpContext } from '../../src/http/context.ts';
 import type { Log } from '../../src/log.ts';
 import { TlsConfigurator, type TlsMaterial } from '../../src/tls/configurator.ts';
+import { boundNetwork } from '../../src/world/bound-network.ts';
 import type { Endpoint, World } from '../../src/world/world.ts';
 import { type Bus, createBus } from '../bus.ts';
 import { type Inspector, startInspector } from '../console.ts';
@@ -201,6 +202,7 @@ async function layFoundation(
   return {
     plan,
     world,
+    clusterWorld: { ...world, network: boundNetwork(world.network, plan.addresses.bind) },
     log,
     bus: createBus({ clock: world.clock, log: log.child('bus'), houses }),
     nodeId,
