@@ -8,7 +8,7 @@ import type { Address } from '../../src/gateway/instances.ts';
 import type { Registration } from '../../src/gateway/registration.ts';
 import type { Log } from '../../src/log.ts';
 import type { World } from '../../src/world/world.ts';
-import { createBus } from '../bus.ts';
+import { type Bus, createBus } from '../bus.ts';
 import { createSupervisorActor, type Root, startRoot } from '../supervisor.ts';
 import { createGatewayActor } from './gateway.ts';
 import { createGatewayRegistrationActor } from './gateway-registration.ts';
@@ -29,6 +29,8 @@ export interface GatewayProcessDeps {
   /** Absent: somebody else has registered the gateway. */
   readonly registration?: Registration;
   readonly drainMs: number;
+  /** Carries the messages, for those who want to watch them; an own one when absent. */
+  readonly bus?: Bus;
   readonly inspect?: (event: InspectionEvent) => void;
 }
 
@@ -39,7 +41,7 @@ export interface GatewayProcess extends Root {
 /** Starts the gateway. `ended` rejects when it cannot listen, after a few attempts. */
 export function startGatewayProcess(deps: GatewayProcessDeps): GatewayProcess {
   const { world, log, agent, registration } = deps;
-  const bus = createBus({ clock: world.clock, log });
+  const bus = deps.bus ?? createBus({ clock: world.clock, log });
   const gateway = createGatewayActor({
     world,
     log: log.child('gateway'),

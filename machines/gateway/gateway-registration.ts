@@ -9,8 +9,8 @@ import { setup } from 'xstate';
 /** Pause between looks at the agent. */
 export const LOOK_AGAIN_MS = 10_000;
 /** Pause after a first failure, doubled with each more, up to the limit. */
-export const RETRY_FIRST_MS = 500;
-export const RETRY_MAX_MS = 10_000;
+export const RETRY_FIRST_MS = 250;
+export const RETRY_MAX_MS = 2_000;
 /** The process does not wait longer than this for the agent when it ends. */
 export const DEREGISTER_MAX_MS = 3_000;
 

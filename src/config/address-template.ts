@@ -213,7 +213,8 @@ export function isPrivate(address: string): boolean {
   return range === 'private' || range === 'carrierGradeNat' || range === 'uniqueLocal';
 }
 
-function isPublic(address: string): boolean {
+/** Reachable from anywhere, as far as the address tells. */
+export function isPublic(address: string): boolean {
   return ipaddr.parse(address).range() === 'unicast';
 }
 

@@ -1,7 +1,7 @@
 /** The addresses of an agent: templates expanded, defaults applied, the host's own ones found. */
 
 import ipaddr from 'ipaddr.js';
-import { expandTemplate, type HostInterface, isPrivate } from './address-template.ts';
+import { expandTemplate, type HostInterface, isPrivate, isPublic } from './address-template.ts';
 import { buildIssue, type ConfigIssue, ruleIssue, valueIssue } from './issues.ts';
 import type { AddressPlan } from './plan.ts';
 import type { Settings } from './settings.ts';
@@ -78,7 +78,7 @@ export class AddressReader {
     return address ?? problem('empty', 'bind_addr cannot be empty');
   }
 
-  /** What others reach: as configured, else the bound address, else the host's only private one. */
+  /** What others reach: as configured, else the bound address, else the host's only fitting one. */
   #advertised(bind: string): string {
     const given = this.#ip('advertise_addr');
     if (given !== undefined) return given;
@@ -87,21 +87,16 @@ export class AddressReader {
     if (special !== undefined) return special;
     if (!isAny(bind)) return bind;
     const found = this.#interfaces
-      .filter((item) => !item.internal && isPrivate(item.address))
+      .filter((item) => !item.internal && ipaddr.parse(item.address).kind() === family)
       .map((item) => item.address)
-      .filter((address) => ipaddr.parse(address).kind() === family);
+      .filter(family === 'ipv4' ? isPrivate : isPublic);
     if (found.length === 1) return found[0] as string;
-    const title = family === 'ipv4' ? 'IPv4' : 'IPv6';
-    const what =
-      found.length === 0 ? `No private ${title} address` : `Multiple private ${title} addresses`;
-    const remedy =
-      found.length === 0 ? '' : ". Please configure one with 'bind' and/or 'advertise'.";
-    this.#issues.push(
-      buildIssue(
-        'advertise.none',
-        `Error detecting private ${title} address: ${what} found${remedy}`,
-      ),
-    );
+    const kind = family === 'ipv4' ? 'private IPv4' : 'public IPv6';
+    const text =
+      found.length === 0
+        ? `No ${kind} address found`
+        : `Multiple ${kind} addresses found. Please configure one with 'bind' and/or 'advertise'.`;
+    this.#issues.push(buildIssue('advertise.none', text, 'advertise_addr'));
     return '127.0.0.1';
   }
 

@@ -11,9 +11,12 @@ import type { HttpClient } from './client.ts';
 const WAIT_S = 300;
 /** A server adds up to a sixteenth to the wait; then the network gets some time. */
 const SILENCE_MAX_MS = (WAIT_S + WAIT_S / 16 + 10) * 1000;
-/** Pause after a first failure, doubled with each more, up to the limit. */
+/**
+ * Pause after a first failure, doubled with each more, up to the limit: the agent is on this host or
+ * next to it, and what it knows is waited for as soon as it starts.
+ */
 const RETRY_FIRST_MS = 250;
-const RETRY_MAX_MS = 5_000;
+const RETRY_MAX_MS = 1_000;
 /** Pause between queries that answer without blocking, against a spinning server. */
 const PAUSE_MS = 50;
 /** Pause when the answer has no index to block on. */

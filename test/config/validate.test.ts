@@ -305,6 +305,24 @@ describe('putting together', () => {
     expect(made.join.retryLan.addresses).toEqual(['provider=x key=y', '10.0.0.5', '10.9.9.9']);
   });
 
+  it('asks for an address where the host does not offer exactly one', async () => {
+    const offering = (...addresses: readonly string[]) => {
+      const interfaces = addresses.map((address) => ({ name: 'e', address, internal: false }));
+      Object.assign(world.network, { interfaces: () => interfaces });
+    };
+    offering('198.51.100.7', '2001:db8::1');
+    expect(await agent('-data-dir=d')).toMatchObject({ text: 'No private IPv4 address found' });
+    offering('10.0.0.1', '192.168.0.1');
+    expect(await agent('-data-dir=d')).toMatchObject({
+      text:
+        "Multiple private IPv4 addresses found. Please configure one with 'bind' and/or " +
+        "'advertise'.",
+    });
+    expect((await plan('-data-dir=d -advertise=10.0.0.1')).addresses.advertiseLan).toBe('10.0.0.1');
+    offering('2a00::7', '10.0.0.1');
+    expect((await plan('-data-dir=d -bind=[::]')).addresses.advertiseLan).toBe('2a00::7');
+  });
+
   it('reads TLS keys of the old and the newer form', async () => {
     await write('old.json', { verify_incoming: true, verify_server_hostname: true });
     await write('new.json', {

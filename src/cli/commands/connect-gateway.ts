@@ -3,6 +3,8 @@
  * of Consul's `connect envoy` as far as they concern a mesh gateway.
  */
 
+import { createBus } from '../../../actors/bus.ts';
+import { type Inspector, startInspector } from '../../../actors/console.ts';
 import { startGatewayProcess } from '../../../actors/gateway/gateway-process.ts';
 import { type AgentDoor, createAgentDoor } from '../../gateway/agent-door.ts';
 import type { Address } from '../../gateway/instances.ts';
@@ -21,6 +23,9 @@ import type { FlagSpec, Flags } from '../flags.ts';
 
 const DEFAULT_SERVICE = 'mesh-gateway';
 const DEFAULT_DRAIN = '10s';
+const DEFAULT_INSPECT_ADDRESS = '127.0.0.1';
+/** The one after the agent's, which often runs beside. */
+const DEFAULT_INSPECT_PORT = 8598;
 const NS_PER_MS = 1e6;
 const ANY_ADDRESSES = ['0.0.0.0', '::'];
 
@@ -67,6 +72,19 @@ const FLAGS: readonly FlagSpec[] = [
     help: 'How long open connections may go on when the gateway ends.',
     fallback: DEFAULT_DRAIN,
   },
+  { name: 'inspect', kind: 'bool', help: 'Show the actors at a local web page.' },
+  {
+    name: 'inspect-address',
+    kind: 'string',
+    help: 'Loopback address of that page.',
+    fallback: DEFAULT_INSPECT_ADDRESS,
+  },
+  {
+    name: 'inspect-port',
+    kind: 'int',
+    help: 'Its port; 0 picks a free one.',
+    fallback: String(DEFAULT_INSPECT_PORT),
+  },
 ];
 
 export function connectGatewayCommand(surroundings: GatewaySurroundings): Command {
@@ -83,18 +101,47 @@ export function connectGatewayCommand(surroundings: GatewaySurroundings): Comman
       const client = await openHttpClient(flags, terminal, world.disk);
       const agent = createAgentDoor({ client, clock: world.clock, log });
       const setup = registers ? ownSetup(flags, world) : await registeredSetup(flags, agent);
-      const gateway = startGatewayProcess({ world, log, agent, drainMs, ...setup });
+      const bus = createBus({ clock: world.clock, log });
+      const inspector = flags.bool('inspect')
+        ? await openInspector(flags, { world, log: log.child('inspector'), bus })
+        : undefined;
+      const inspect = inspector === undefined ? {} : { inspect: inspector.inspect };
+      const gateway = startGatewayProcess({
+        world,
+        log,
+        agent,
+        drainMs,
+        bus,
+        ...inspect,
+        ...setup,
+      });
       surroundings.watch(() => void gateway.shutdown());
       try {
         await gateway.ended;
       } catch (error) {
         throw refusal(failureText(error), error);
       } finally {
+        await inspector?.close();
         client.close();
       }
       return 0;
     },
   };
+}
+
+async function openInspector(
+  flags: Flags,
+  deps: Pick<Parameters<typeof startInspector>[0], 'world' | 'log' | 'bus'>,
+): Promise<Inspector> {
+  const address = flags.string('inspect-address') ?? DEFAULT_INSPECT_ADDRESS;
+  const port = flags.int('inspect-port') ?? DEFAULT_INSPECT_PORT;
+  const name = flags.string('proxy-id') || flags.string('service') || DEFAULT_SERVICE;
+  try {
+    return await startInspector({ ...deps, name, pid: process.pid, at: { address, port } });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw refusal(`Error starting the inspector: ${why}`, error);
+  }
 }
 
 interface Setup {

@@ -163,7 +163,7 @@ describe('gateway-registration', () => {
     );
     actor.start();
     actor.send({ type: 'gateway.opened' });
-    for (const pause of [500, 1000, 2000, 4000, 8000, RETRY_MAX_MS]) {
+    for (const pause of [250, 500, 1000, RETRY_MAX_MS, RETRY_MAX_MS]) {
       actor.send({ type: 'registration.failed', error: 'refused' });
       await clock.advance(pause);
     }
@@ -178,16 +178,15 @@ describe('gateway-registration', () => {
     expect(actor.getSnapshot().status).toBe('done');
     expect(done).toEqual([
       '0 register',
-      '500 register',
-      '1500 register',
-      '3500 register',
-      '7500 register',
-      '15500 register',
-      '25500 register',
-      '35500 look',
-      '45500 look',
-      '45500 register',
-      '45500 deregister',
+      '250 register',
+      '750 register',
+      '1750 register',
+      '3750 register',
+      '5750 register',
+      '15750 look',
+      '25750 look',
+      '25750 register',
+      '25750 deregister',
     ]);
   });
 });
