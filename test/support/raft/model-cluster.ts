@@ -433,6 +433,10 @@ export class ModelCluster {
           this.checker.voted(target.id, response.body.Term, from.id);
         }
         const deliver = this.#alive(from, () => {
+          if (message.kind === 'timeout-now' && error === '') {
+            over = true;
+            return;
+          }
           const back = error === '' ? answerOf(message, response, snapshot) : undefined;
           if (back === undefined) failed();
           else reply(back);

@@ -1,0 +1,189 @@
+/** The write-ahead log: what a crash may leave, what damage looks like, what a full disk does. */
+
+import { spawn } from 'node:child_process';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath } from 'node:process';
+import { afterEach, describe, expect, it } from 'vitest';
+import { LogStore } from '../../../actors/raft/log-store.ts';
+import { createMemoryLog } from '../../../src/log.ts';
+import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
+import { createNodeWorld } from '../../../src/world/node/node-world.ts';
+import type { Disk } from '../../../src/world/world.ts';
+
+const world = createNodeWorld();
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'wal-'));
+  folders.push(path);
+  return path;
+}
+
+function entry(index: number, term = 1, text = `value ${index}`): LogEntry {
+  return {
+    Index: index,
+    Term: term,
+    Type: 0,
+    Data: Buffer.from(text),
+    Extensions: null,
+    AppendedAt: undefined,
+  };
+}
+
+const records = (...entries: LogEntry[]) =>
+  entries.map((one) => ({ kind: 'entry', entry: one }) as const);
+
+function open(directory: string, disk: Disk = world.disk, segmentBytesMax = 1 << 20) {
+  const log = createMemoryLog();
+  const { random } = world;
+  const opening = LogStore.open({ disk, random, log, directory, segmentBytesMax });
+  return opening.then((opened) => ({ ...opened, log }));
+}
+
+const indexes = (entries: readonly LogEntry[]): readonly string[] =>
+  entries.map((one) => `${one.Index}/${one.Term}`);
+
+describe('the write-ahead log', () => {
+  it('gives back what was appended, later entries in place of earlier ones', async () => {
+    const directory = folder();
+    const { store } = await open(directory);
+    await store.append(records(entry(1), entry(2), entry(3)));
+    await store.append(records(entry(2, 2), entry(3, 2)));
+    await store.append(records(entry(3, 3)));
+    await store.close();
+    const again = await open(directory);
+    expect(indexes(again.entries)).toEqual(['1/1', '2/2', '3/3']);
+    expect(again.log.lines).toEqual([]);
+    await again.store.close();
+  });
+
+  it('drops a last write that was cut off at any byte, says so, and goes on', async () => {
+    const directory = folder();
+    const { store } = await open(directory);
+    await store.append(records(entry(1), entry(2)));
+    const [name] = readdirSync(directory);
+    const path = join(directory, name ?? '');
+    const durable = readFileSync(path).length;
+    await store.append(records(entry(3), entry(4)));
+    await store.close();
+    const whole = readFileSync(path);
+    for (let size = durable + 1; size < whole.length; size++) {
+      writeFileSync(path, whole);
+      truncateSync(path, size);
+      const opened = await open(directory);
+      expect(indexes(opened.entries)).toEqual(['1/1', '2/1']);
+      expect(opened.log.lines).toHaveLength(1);
+      await opened.store.append(records(entry(3, 2)));
+      await opened.store.close();
+      const next = await open(directory);
+      expect(indexes(next.entries)).toEqual(['1/1', '2/1', '3/2']);
+      await next.store.close();
+    }
+  });
+
+  it('refuses damage before the last write, whichever byte it hits, and changes nothing', async () => {
+    const directory = folder();
+    const { store } = await open(directory);
+    await store.append(records(entry(1)));
+    await store.append(records(entry(2)));
+    await store.append(records(entry(3)));
+    await store.close();
+    const [name] = readdirSync(directory);
+    const path = join(directory, name ?? '');
+    const whole = readFileSync(path);
+    const frame = (whole.length - 32) / 3;
+    for (let at = 32; at < 32 + 2 * frame; at++) {
+      const damaged = Buffer.from(whole);
+      damaged[at] = (damaged[at] as number) ^ 0x10;
+      writeFileSync(path, damaged);
+      await expect(open(directory)).rejects.toThrow(/is damaged at byte \d+: .*Remove the raft/);
+      expect(readFileSync(path).equals(damaged)).toBe(true);
+    }
+  });
+
+  it('starts new segments and deletes those that a snapshot covers', async () => {
+    const directory = folder();
+    const { store } = await open(directory, world.disk, 300);
+    for (let index = 1; index <= 40; index++) await store.append(records(entry(index)));
+    const before = store.segments;
+    expect(before).toBeGreaterThan(5);
+    await store.compact(20);
+    expect(store.segments).toBeLessThan(before);
+    await store.close();
+    const again = await open(directory, world.disk, 300);
+    expect(again.entries[0]?.Index).toBeLessThanOrEqual(21);
+    expect(again.entries.at(-1)?.Index).toBe(40);
+    await again.store.append([{ kind: 'reset', at: { index: 90, term: 4 } }]);
+    await again.store.append(records(entry(91, 4)));
+    await again.store.close();
+    expect(indexes((await open(directory)).entries)).toEqual(['91/4']);
+  });
+
+  it('keeps nothing of a write that failed, and takes it again in a new segment', async () => {
+    const directory = folder();
+    let failing = false;
+    const disk: Disk = {
+      ...world.disk,
+      open: async (path, mode) => {
+        const file = await world.disk.open(path, mode);
+        const sync = file.sync.bind(file);
+        file.sync = () => (failing ? Promise.reject(new Error('ENOSPC')) : sync());
+        return file;
+      },
+    };
+    const { store } = await open(directory, disk);
+    await store.append(records(entry(1)));
+    failing = true;
+    await expect(store.append(records(entry(2, 1, 'never confirmed')))).rejects.toThrow('ENOSPC');
+    await expect(store.append(records(entry(2, 2)))).rejects.toThrow('ENOSPC');
+    failing = false;
+    await store.append(records(entry(2, 3)));
+    await store.close();
+    expect(indexes((await open(directory)).entries)).toEqual(['1/1', '2/3']);
+  });
+
+  it('holds everything that was confirmed before kill -9', async () => {
+    const directory = folder();
+    const script = new URL('../../support/raft/log-writer.ts', import.meta.url).pathname;
+    for (let round = 0; round < 3; round++) {
+      const confirmed = await writeUntilKilled(script, directory, 300 * (round + 1));
+      const { entries, store } = await open(directory);
+      expect(entries.at(-1)?.Index ?? 0).toBeGreaterThanOrEqual(confirmed);
+      expect(entries.map((one) => one.Index)).toEqual(entries.map((_, at) => at + 1));
+      await store.close();
+    }
+  }, 60_000);
+});
+
+/** Runs a writer and kills it once it has confirmed so many entries; returns how many it had. */
+function writeUntilKilled(script: string, directory: string, count: number): Promise<number> {
+  const child = spawn(execPath, ['--import', 'tsx', script, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+    if (confirmedIn(text) >= count) child.kill('SIGKILL');
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => resolve(confirmedIn(text)));
+  });
+}
+
+function confirmedIn(text: string): number {
+  return Number(text.slice(0, text.lastIndexOf('\n')).split('\n').at(-1) ?? 0);
+}
