@@ -2,7 +2,9 @@
 
 import type { AnyStateMachine } from 'xstate';
 import { agentMachine } from './agent/agent.ts';
+import { localServicesMachine } from './agent/local-services.ts';
 import { demoMachine } from './demo/demo.ts';
+import { configReplicatorMachine } from './federation/config-replicator.ts';
 import { federationAntiEntropyMachine } from './federation/federation-anti-entropy.ts';
 import { federationPrunerMachine } from './federation/federation-pruner.ts';
 import { federationReplicatorMachine } from './federation/federation-replicator.ts';
@@ -30,6 +32,7 @@ import { supervisorMachine } from './supervisor.ts';
 export const ALL_MACHINES: readonly AnyStateMachine[] = [
   supervisorMachine,
   agentMachine,
+  localServicesMachine,
   poolMachine,
   serverMachine,
   fsmMachine,
@@ -47,6 +50,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   federationSupportMachine,
   leaderDutiesMachine,
   federationReplicatorMachine,
+  configReplicatorMachine,
   federationAntiEntropyMachine,
   federationPrunerMachine,
   gatewayMachine,

@@ -7,6 +7,7 @@ import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import type { Log } from '../../src/log.ts';
 import { createSupervisorActor } from '../supervisor.ts';
+import { createConfigReplicatorActor } from './config-replicator.ts';
 import {
   createFederationAntiEntropyActor,
   type FederationAntiEntropyDeps,
@@ -68,5 +69,9 @@ export function federationDuties(
   const antiEntropy = duty('federation-anti-entropy', createFederationAntiEntropyActor(deps));
   return primary
     ? [antiEntropy, duty('federation-pruner', createFederationPrunerActor(deps))]
-    : [duty('federation-replicator', createFederationReplicatorActor(deps)), antiEntropy];
+    : [
+        duty('federation-replicator', createFederationReplicatorActor(deps)),
+        duty('config-replicator', createConfigReplicatorActor(deps)),
+        antiEntropy,
+      ];
 }
