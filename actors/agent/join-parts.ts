@@ -2,11 +2,15 @@
 
 import type { RetryJoinInput } from '../../machines/federation/retry-join.types.ts';
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
+import { carriesServers } from '../../src/federation/gateway-addresses.ts';
 import { anyServerOf, noDiscovery } from '../../src/federation/join-addresses.ts';
+import { federationStates } from '../../src/store/read/other.ts';
+import type { StoreSource } from '../../src/store/store.ts';
 import { createRetryJoinActor } from '../federation/retry-join.ts';
 import type { Foundation } from './foundation.ts';
 
-export function joinParts(base: Foundation): readonly ChildSpec[] {
+/** `store` is that of a server. */
+export function joinParts(base: Foundation, store?: StoreSource): readonly ChildSpec[] {
   const { plan, bus, log } = base;
   const common = { log: log.child('retry-join'), discovery: noDiscovery };
   const { retryLan, retryWan, primaryGateways } = plan.join;
@@ -27,7 +31,14 @@ export function joinParts(base: Foundation): readonly ChildSpec[] {
   const secondary = plan.datacenter !== plan.primaryDatacenter;
   const wan = spec(
     'retry-join.wan',
-    createRetryJoinActor({ ...common, variant: 'wan', post: bus.postFor('retry-join.wan') }),
+    createRetryJoinActor({
+      ...common,
+      variant: 'wan',
+      post: bus.postFor('retry-join.wan'),
+      ...(federated && !secondary && store !== undefined
+        ? { moreAddresses: () => othersOf(store, plan.datacenter) }
+        : {}),
+    }),
     input(base, {
       variant: 'wan',
       addresses: federated
@@ -38,7 +49,7 @@ export function joinParts(base: Foundation): readonly ChildSpec[] {
       attemptsMax: retryWan.triesMax,
       intervalMs: retryWan.intervalMs,
       startsWith: federated ? 'gateways' : 'at once',
-      watched: federated ? 'primary' : 'nothing',
+      watched: federated ? (secondary ? 'primary' : 'others') : 'nothing',
     }),
   );
   if (!federated || !secondary) return [lan, wan];
@@ -59,6 +70,17 @@ export function joinParts(base: Foundation): readonly ChildSpec[] {
     }),
   );
   return [lan, gateways, wan];
+}
+
+/**
+ * A restarted primary would otherwise wait until each secondary finds it again: any server of every
+ * datacenter that has a record with gateways.
+ */
+function othersOf(store: StoreSource, datacenter: string): readonly string[] {
+  return federationStates(store.view())
+    .result.filter((state) => state.Datacenter.toLowerCase() !== datacenter)
+    .filter((state) => (state.MeshGateways ?? []).some(carriesServers))
+    .map((state) => anyServerOf(state.Datacenter.toLowerCase()));
 }
 
 function input(

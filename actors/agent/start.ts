@@ -143,7 +143,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
       restart: 'permanent',
       shutdownMs: 0,
     },
-    ...joinParts(base),
+    ...joinParts(base, server?.store),
   ];
   for (const { id } of children) housed.add(id);
   for (const { id } of server?.duties ?? []) housed.add(id);

@@ -65,6 +65,9 @@ function tell({ post, log }: GatewayLocatorDeps, news: LocatorNews): void {
       );
       return;
     }
+    case 'fault':
+      log.warn('mesh gateway cannot be dialed', { address: news.address, ...news.fault });
+      return;
     default:
       news satisfies never;
   }

@@ -83,10 +83,14 @@ function withFallback(context: LocatorContext, addresses: readonly string[]): Lo
 
 function withFault(context: LocatorContext, address: string, error: string): LocatorContext {
   const faults = new Map(context.faults);
-  faults.set(address, { error, count: (faults.get(address)?.count ?? 0) + 1 });
+  const before = faults.get(address);
+  const fault = { error, count: (before?.count ?? 0) + 1 };
+  faults.set(address, fault);
+  // Said when it is new or another, and at each power of two: a flood is not one line each.
+  const worthSaying = before?.error !== error || (fault.count & (fault.count - 1)) === 0;
   const first = faults.keys().next().value;
   if (faults.size > FAULTS_MAX && first !== undefined) faults.delete(first);
-  return changed(context, { faults });
+  return changed(context, { faults, news: worthSaying ? [{ kind: 'fault', address, fault }] : [] });
 }
 
 function heardOfLeader(view: RaftView): boolean {

@@ -38,7 +38,8 @@ export type LocatorNews =
   | { readonly kind: 'ready'; readonly choices: GatewayChoices }
   | { readonly kind: 'locations'; readonly choices: GatewayChoices }
   | { readonly kind: 'fallback'; readonly addresses: readonly string[] }
-  | { readonly kind: 'mode'; readonly choices: GatewayChoices };
+  | { readonly kind: 'mode'; readonly choices: GatewayChoices }
+  | { readonly kind: 'fault'; readonly address: string; readonly fault: GatewayFault };
 
 /** What was last wrong with a gateway. */
 export interface GatewayFault {

@@ -159,7 +159,8 @@ export const retryJoinMachine = s.createMachine({
         { target: 'trying' },
       ],
     },
-    waiting: { on: { 'gateways.ready': 'trying' } },
+    /** The word may have come before a restart of this actor: so not for ever. */
+    waiting: { on: { 'gateways.ready': 'trying' }, after: { interval: 'trying' } },
     trying: {
       entry: {
         type: 'announceStart',

@@ -1,5 +1,6 @@
 /** Makes a plan of merged settings. Pure: what the host is comes in as an argument. */
 
+import { readGatewayAddress } from '../federation/gateway-address.ts';
 import type { HostInterface } from './address-template.ts';
 import { AddressReader } from './addresses.ts';
 import { DEFAULT_PORTS, GOSSIP_LAN, GOSSIP_WAN, HOUR_MS, MINUTE_MS } from './defaults.ts';
@@ -257,10 +258,16 @@ function joinOf(settings: Settings, addresses: AddressReader): JoinPlan {
       triesMax: settings.int('retry_max_wan') ?? 0,
     },
     primaryGateways: {
-      addresses: addresses.list('primary_gateways'),
+      addresses: addresses.list('primary_gateways').map(dialable),
       intervalMs: settings.durationMs('primary_gateways_interval') ?? 30_000,
     },
   };
+}
+
+/** With a port, if it can be dialed at all; what cannot is kept for the rules to refuse. */
+function dialable(entry: string): string {
+  const read = readGatewayAddress(entry);
+  return read.ok ? read.address : entry;
 }
 
 function raftOf(settings: Settings): RaftPlan {

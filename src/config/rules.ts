@@ -3,6 +3,7 @@
  * `ownRules` refuse what Consul takes although it cannot work.
  */
 
+import { readGatewayAddress } from '../federation/gateway-address.ts';
 import { type ConfigIssue, ruleIssue, valueIssue, warning } from './issues.ts';
 import type { AgentPlan } from './plan.ts';
 import type { Settings } from './settings.ts';
@@ -197,6 +198,10 @@ function federationRules(plan: AgentPlan, settings: Settings): readonly (ConfigI
       'retry_join_wan',
       `'retry_join_wan' is incompatible with ${FEATURE}`,
     ),
+    ...plan.join.primaryGateways.addresses.map((entry) => {
+      const read = readGatewayAddress(entry);
+      return !read.ok && ruleIssue('federation.gateways.address', read.text, 'primary_gateways');
+    }),
     rule(gateways && !server, 'gateways.client', "'primary_gateways' requires 'server = true'"),
     rule(
       gateways && plan.primaryDatacenter === plan.datacenter,

@@ -433,6 +433,19 @@ describe('federation through mesh gateways', () => {
     );
   });
 
+  it('gives gateways of the primary a port, and refuses those that cannot be dialed', async () => {
+    const secondary = { ...config, primary_datacenter: 'dc0' };
+    await write('c.json', { ...secondary, primary_gateways: ['127.0.0.1', '::1', 'gw:9443'] });
+    expect((await plan('-config-file c.json')).join.primaryGateways.addresses).toEqual([
+      '127.0.0.1:8443',
+      '[::1]:8443',
+      'gw:9443',
+    ]);
+    expect(await refusal({ ...secondary, primary_gateways: ['gw:9443', '1.2.3.4:abc'] })).toBe(
+      'primary_gateways: "1.2.3.4:abc" cannot be dialed: "abc" is no port between 1 and 65535',
+    );
+  });
+
   it('warns of what cannot work by itself', async () => {
     const secondary = { ...config, primary_datacenter: 'dc0', ports: {} };
     expect(await refusal(secondary)).toBe(

@@ -14,25 +14,17 @@ import {
   createLeaderDutiesActor,
   federationDuties,
 } from '../../actors/federation/leader-duties.ts';
-import { createRetryJoinActor } from '../../actors/federation/retry-join.ts';
 import { createSupervisorActor, type Root, startRoot } from '../../actors/supervisor.ts';
-import type { RetryJoinInput } from '../../machines/federation/retry-join.types.ts';
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import type { RaftView } from '../../src/consensus/consensus.ts';
-import {
-  carriesServers,
-  FEDERATION_META,
-  wanAddress,
-} from '../../src/federation/gateway-addresses.ts';
+import { carriesServers, wanAddress } from '../../src/federation/gateway-addresses.ts';
 import { noChoices } from '../../src/federation/gateway-choices.ts';
 import { createGatewayPicker, type FailoverPicker } from '../../src/federation/gateway-picker.ts';
-import { anyServerOf } from '../../src/federation/join-addresses.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { createRaftApply } from '../../src/fsm/raft-apply.ts';
 import { createMemoryLog, type MemoryLog, silentLog } from '../../src/log.ts';
-import { NodeService, RegisterRequest } from '../../src/model/catalog.ts';
-import { HealthCheck } from '../../src/model/health-check.ts';
+import { type NodeService, RegisterRequest } from '../../src/model/catalog.ts';
 import type { Member } from '../../src/model/member.ts';
 import type { EndpointDeps } from '../../src/rpc/endpoints/deps.ts';
 import { federationStateEndpoints } from '../../src/rpc/endpoints/federation-state.ts';
@@ -46,20 +38,21 @@ import {
   type Simulation,
 } from '../../src/world/simulated/simulation.ts';
 import { membersView, server } from './federation-fixture.ts';
+import {
+  isBroken,
+  lanOf,
+  type ModelGateway,
+  overPath,
+  type Path,
+  registration,
+} from './federation-gateways.ts';
+import { joiners } from './federation-joiners.ts';
 
 const ELECTION_MS = 3000;
 const CHECK_INTERVAL_MS = 10_000;
 const GOSSIP_INTERVAL_MS = 5000;
 const FAILED_AFTER_MS = 30_000;
 const HOP_MS = 5;
-
-export interface ModelGateway {
-  readonly dc: string;
-  readonly name: string;
-  lan: string;
-  wan: string;
-  alive: boolean;
-}
 
 export interface FederationWorld {
   readonly simulation: Simulation;
@@ -77,12 +70,6 @@ export interface FederationOptions {
   readonly gatewaysEach: number;
   /** What secondaries are configured with; `discovery` resolves to what is true at the moment. */
   readonly primaryGateways: 'fixed' | 'discovery';
-}
-
-/** A call that is under way through gateways. */
-interface Path {
-  readonly gateways: readonly ModelGateway[];
-  readonly addresses: readonly string[];
 }
 
 export function createFederation(options: FederationOptions): FederationWorld {
@@ -152,10 +139,6 @@ export class Datacenter {
   get picker(): FailoverPicker {
     if (this.#picker === undefined) throw new Error(`${this.name} is not running`);
     return this.#picker;
-  }
-
-  get #secondary(): boolean {
-    return this.name !== this.#primary;
   }
 
   /** What the record of this datacenter should say: WAN addresses of its live gateways, sorted. */
@@ -258,7 +241,16 @@ export class Datacenter {
       child('gateway-locator', locator, { ...names, directDialing: 'allowed' }),
       child('federation-support', support, names),
       child('leader-duties', leader, { duties }),
-      ...this.#joiners(bus, child),
+      ...joiners({
+        bus,
+        log: this.log,
+        names,
+        discover: () => this.#world.of(this.#primary).truth('wan'),
+        primaryGateways: this.#options.primaryGateways,
+        others: () =>
+          this.#options.names.filter((dc) => dc !== this.name && this.believes(dc).length > 0),
+        child,
+      }),
     ];
     this.#root = startRoot({
       logic: createSupervisorActor({ log: this.log }),
@@ -280,56 +272,6 @@ export class Datacenter {
     world.clock.setTimeout(() => this.#lead(run), ELECTION_MS);
     this.#every(CHECK_INTERVAL_MS, run, () => this.#runChecks(raftApply));
     this.#every(GOSSIP_INTERVAL_MS, run, () => this.#gossip());
-  }
-
-  #joiners(
-    bus: Bus,
-    child: (id: string, logic: ChildSpec['logic'], input: unknown) => ChildSpec,
-  ): readonly ChildSpec[] {
-    const discovery = {
-      methods: ['model'],
-      discover: async () => this.#world.of(this.#primary).truth('wan'),
-    };
-    const base: RetryJoinInput = {
-      variant: 'wan',
-      addresses: this.#secondary ? [anyServerOf(this.#primary)] : [],
-      attemptsMax: 0,
-      intervalMs: 30_000,
-      startsWith: 'gateways',
-      watched: this.#secondary ? 'primary' : 'others',
-      datacenter: this.name,
-      primaryDatacenter: this.#primary,
-    };
-    const others = (): readonly string[] =>
-      this.#options.names
-        .filter((dc) => dc !== this.name && this.believes(dc).length > 0)
-        .map(anyServerOf);
-    const wan = createRetryJoinActor({
-      variant: 'wan',
-      post: bus.postFor('retry-join.wan'),
-      log: this.log,
-      discovery,
-      ...(this.#secondary ? {} : { moreAddresses: others }),
-    });
-    const gateways = createRetryJoinActor({
-      variant: 'primary-gateways',
-      post: bus.postFor('retry-join.primary-gateways'),
-      log: this.log,
-      discovery,
-    });
-    const fixed = this.#options.primaryGateways === 'fixed';
-    const addresses = fixed ? this.#world.of(this.#primary).truth('wan') : ['provider=model'];
-    const refreshing: RetryJoinInput = {
-      ...base,
-      variant: 'primary-gateways',
-      addresses: this.#secondary ? addresses : [],
-      startsWith: 'at once',
-      watched: 'primary',
-    };
-    return [
-      child('retry-join.primary-gateways', gateways, refreshing),
-      child('retry-join.wan', wan, base),
-    ];
   }
 
   #receive(bus: Bus, run: number): void {
@@ -500,35 +442,13 @@ export class Datacenter {
     signal: AbortSignal | undefined,
   ): Promise<unknown> {
     const run = target.#run;
-    const abort = new AbortController();
-    signal?.addEventListener('abort', () => abort.abort(new Error('stopped')), { once: true });
-    return new Promise((resolve, reject) => {
-      let open = true;
-      const watch = (): void => {
-        if (!open) return;
-        const broken =
-          target.#run !== run ||
-          path.gateways.some(
-            (g, i) => !g.alive || (g.lan !== path.addresses[i] && g.wan !== path.addresses[i]),
-          );
-        if (broken) {
-          open = false;
-          abort.abort(new Error('broken'));
-          reject(new Error('rpc error making call: EOF'));
-        } else this.#host.world.clock.setTimeout(watch, 500);
-      };
-      watch();
-      handle(request, { remote: null, signal: abort.signal }).then(
-        (reply) => {
-          open = false;
-          resolve(reply);
-        },
-        (error: Error) => {
-          open = false;
-          reject(new Error(`rpc error making call: ${error.message}`));
-        },
-      );
-    });
+    const { clock } = this.#host.world;
+    return overPath(
+      clock,
+      () => target.#run !== run || isBroken(path),
+      signal,
+      (aborted) => handle(request, { remote: null, signal: aborted }),
+    );
   }
 
   #every(ms: number, run: number, task: () => Promise<void>): void {
@@ -544,34 +464,4 @@ export class Datacenter {
       this.#host.world.clock.setTimeout(() => resolve(), ms);
     });
   }
-}
-
-const lanOf = (service: NodeService): string => `${service.Address}:${service.Port}`;
-
-function registration(dc: string, gateway: ModelGateway, status: string): RegisterRequest {
-  const [lan = '', lanPort = '0'] = gateway.lan.split(':');
-  const [wan = '', wanPort = '0'] = gateway.wan.split(':');
-  const id = 'mesh-gateway';
-  return RegisterRequest.of({
-    Datacenter: dc,
-    Node: gateway.name,
-    Address: lan,
-    Service: NodeService.of({
-      Kind: 'mesh-gateway',
-      ID: id,
-      Service: id,
-      Address: lan,
-      Port: Number(lanPort),
-      TaggedAddresses: { wan: { Address: wan, Port: Number(wanPort) } },
-      Meta: { [FEDERATION_META]: '1' },
-    }),
-    Check: HealthCheck.of({
-      Node: gateway.name,
-      CheckID: `service:${id}`,
-      Status: status,
-      ServiceID: id,
-      ServiceName: id,
-      Output: `checked ${gateway.lan}`,
-    }),
-  });
 }

@@ -20,6 +20,7 @@ import { createSimulation, type Simulation } from '../../../src/world/simulated/
 import type { ByteStream, World } from '../../../src/world/world.ts';
 import { membersView, server } from '../../support/federation-fixture.ts';
 import { sniGateway } from '../../support/sni-gateway.ts';
+import { streamPair } from '../../support/stream-pair.ts';
 import vectors from '../../vectors/wanfed.json' with { type: 'json' };
 
 const authority = simulatedAuthority('federation');
@@ -87,7 +88,12 @@ type ToGossip = Message<
   'packets.received' | 'packets.failed' | 'stream.opened' | 'stream.failed' | 'stream.accepted'
 >;
 
-async function setUp(seed: number, transport: { readonly material?: 'none' } = {}) {
+interface TransportOptions {
+  readonly material?: 'none';
+  readonly gossip?: 'refused';
+}
+
+async function setUp(seed: number, transport: TransportOptions = {}) {
   const simulation: Simulation = createSimulation({ seed });
   const arrivals: Arrival[] = [];
   const own = simulation.host({
@@ -166,7 +172,7 @@ async function setUp(seed: number, transport: { readonly material?: 'none' } = {
     tls,
     picker,
     counts,
-    gossip: 'taken',
+    gossip: transport.gossip ?? 'taken',
   });
   const actor = createActor(machine, { input: { datacenter: 'dc1' }, clock: world.clock as never });
   actor.start();
@@ -370,6 +376,13 @@ describe('wanfed transport over a simulated network', () => {
     t.actor.send({ type: 'packets.received', packets });
     await t.simulation.run(1);
     expect(t.gossip).toEqual([{ type: 'packets.received', packets }]);
+    const without = await setUp(17, { gossip: 'refused' });
+    const [near, far] = streamPair();
+    without.actor.send({ type: 'packets.received', packets });
+    without.actor.send({ type: 'stream.accepted', stream: near });
+    await without.simulation.run(1);
+    expect(without.gossip).toEqual([]);
+    expect([near.destroyed, far.destroyed]).toEqual([true, true]);
   });
 
   test('stopping ends connections and answers every stream that is being opened', async () => {

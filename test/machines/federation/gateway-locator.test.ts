@@ -173,6 +173,16 @@ describe('gateway locator', () => {
     expect(choices.local).toEqual(['10.2.0.77:8443']);
   });
 
+  test('a gateway that cannot be dialed is told of at once, then ever more seldom', () => {
+    const told = (n: number): number =>
+      kinds(run(SECONDARY, Array(n).fill(unreachable)).news).filter((kind) => kind === 'fault')
+        .length;
+    expect([1, 2, 3, 4, 100].map(told)).toEqual([1, 2, 2, 3, 7]);
+    const other = { ...unreachable, error: 'i/o timeout' };
+    const { news } = run(SECONDARY, [unreachable, unreachable, unreachable, other, other]);
+    expect(kinds(news).filter((kind) => kind === 'fault')).toHaveLength(3);
+  });
+
   test('the last fault of a gateway is kept, with a bound on how many', () => {
     const many = Array.from({ length: 300 }, (_, i) => ({ ...unreachable, address: `${i}:1` }));
     const { context } = run(SECONDARY, [unreachable, unreachable, ...many]);
