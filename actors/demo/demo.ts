@@ -10,6 +10,7 @@ import {
   type Milestone,
 } from '../../src/demo/checks.ts';
 import type { DemoFiles } from '../../src/demo/files.ts';
+import { LogFiles } from '../../src/demo/log-files.ts';
 import type { DemoPlan } from '../../src/demo/plan.ts';
 import { Children } from '../../src/demo/processes.ts';
 import { HttpClient } from '../../src/http-client/client.ts';
@@ -25,7 +26,6 @@ export interface DemoReporter {
   check(check: Check, outcome: CheckOutcome): void;
   milestone(milestone: Milestone): void;
   verified(pids: ReadonlyMap<string, number>): void;
-  line(processId: string, text: string): void;
 }
 
 export interface DemoDeps {
@@ -49,6 +49,7 @@ export interface RunningDemo {
 /** Starts the demo. */
 export function startDemo(deps: DemoDeps): RunningDemo {
   const children = new Children(deps.script, deps.world.clock);
+  const logs = new LogFiles(deps.world.disk, deps.plan.settings.folder);
   const checks = demoChecks(deps.plan);
   const checker = new Checker(deps, checks, (event) => actor.send(event));
   const actor: ActorRefFrom<typeof demoMachine> = createActor(
@@ -62,7 +63,7 @@ export function startDemo(deps: DemoDeps): RunningDemo {
           );
         },
         startProcesses: () => {
-          startAll(deps, children, (event) => actor.send(event));
+          startAll(deps, children, logs, (event) => actor.send(event));
           queueMicrotask(() => actor.send({ type: 'started' }));
         },
         beginChecking: () => checker.begin(),
@@ -72,7 +73,8 @@ export function startDemo(deps: DemoDeps): RunningDemo {
           deps.reporter.phase('stopping');
           children
             .stop()
-            .then(() => deps.files.remove())
+            .then(() => logs.close())
+            .then(() => deps.files.end())
             .then(
               () => actor.send({ type: 'stopped' }),
               (error) => {
@@ -113,7 +115,12 @@ function announceMilestones(
   };
 }
 
-function startAll(deps: DemoDeps, children: Children, send: (event: DemoEvent) => void): void {
+function startAll(
+  deps: DemoDeps,
+  children: Children,
+  logs: LogFiles,
+  send: (event: DemoEvent) => void,
+): void {
   const processes = [...deps.plan.servers, ...deps.plan.gateways];
   deps.reporter.phase(
     `starting ${deps.plan.servers.length} servers and ${deps.plan.gateways.length} gateways in ` +
@@ -123,7 +130,7 @@ function startAll(deps: DemoDeps, children: Children, send: (event: DemoEvent) =
     children.start({
       id,
       args,
-      line: (text) => deps.reporter.line(id, text),
+      line: (text) => logs.append(id, text),
       exited: (text) => send({ type: 'child.exited', id, text }),
     });
   }

@@ -9,15 +9,15 @@ const CERTIFICATE_DAYS = 30;
 
 export interface DemoFiles {
   write(plan: DemoPlan): Promise<void>;
-  /** Removes the whole folder of the demo. */
-  remove(): Promise<void>;
+  /** Removes the whole folder of the demo, unless it is to be kept. */
+  end(): Promise<void>;
 }
 
 /** Writes into `plan.settings.folder`. Rejections name the file that could not be written. */
-export function createDemoFiles(world: World, folder: string): DemoFiles {
+export function createDemoFiles(world: World, folder: string, atEnd: 'keep' | 'remove'): DemoFiles {
   return {
     write: (plan) => writeAll(world, plan),
-    remove: () => world.disk.remove(folder),
+    end: () => (atEnd === 'keep' ? Promise.resolve() : world.disk.remove(folder)),
   };
 }
 

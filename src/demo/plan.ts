@@ -21,6 +21,8 @@ const HTTP_PORT = 8500;
 const LAN_PORT = 8301;
 
 export interface DemoSettings {
+  /** First two bytes of all addresses: `127.77`. */
+  readonly network: string;
   readonly datacenters: number;
   /** Servers of each datacenter. */
   readonly servers: number;
@@ -79,7 +81,7 @@ export interface DemoCertificate {
 /** The plan for `settings`. The first datacenter is the primary. */
 export function planDemo(settings: DemoSettings): DemoPlan {
   const datacenters = numbers(settings.datacenters).map((n) => `dc${n}`);
-  const gateways = datacenters.map((dc, index) => planGateway(dc, index + 1));
+  const gateways = datacenters.map((dc, index) => planGateway(settings, dc, index + 1));
   const primaryGateway = gateways[0]?.wan ?? '';
   const servers = datacenters.flatMap((dc, index) =>
     numbers(settings.servers).map((n) => planServer(settings, dc, index + 1, n, primaryGateway)),
@@ -113,7 +115,7 @@ function planServer(
   primaryGateway: string,
 ): DemoServer {
   const id = `${dc}-server${number}`;
-  const address = `${DEMO_NETWORK}.${dcNumber}.${number}`;
+  const address = `${settings.network}.${dcNumber}.${number}`;
   const { folder } = settings;
   const configPath = `${folder}/${id}.json`;
   const secondary = dcNumber > 1;
@@ -135,9 +137,9 @@ function planServer(
     verify_server_hostname: true,
     connect: { enabled: true, enable_mesh_gateway_wan_federation: true },
     performance: { raft_multiplier: 1 },
-    ...allowedOnly(`${DEMO_NETWORK}.${dcNumber}.0/24`),
+    ...allowedOnly(`${settings.network}.${dcNumber}.0/24`),
     ...(settings.servers > 1
-      ? { retry_join: [`${DEMO_NETWORK}.${dcNumber}.1:${LAN_PORT}`], retry_interval: '1s' }
+      ? { retry_join: [`${settings.network}.${dcNumber}.1:${LAN_PORT}`], retry_interval: '1s' }
       : {}),
     ...(secondary
       ? {
@@ -169,8 +171,8 @@ function allowedOnly(network: string): Readonly<Record<string, unknown>> {
   };
 }
 
-function planGateway(dc: string, dcNumber: number): DemoGateway {
-  const address = `${DEMO_NETWORK}.${dcNumber}.${GATEWAY_HOST}`;
+function planGateway(settings: DemoSettings, dc: string, dcNumber: number): DemoGateway {
+  const address = `${settings.network}.${dcNumber}.${GATEWAY_HOST}`;
   const lan = `${address}:${GATEWAY_LAN_PORT}`;
   const wan = `${address}:${GATEWAY_WAN_PORT}`;
   return {
@@ -186,7 +188,7 @@ function planGateway(dc: string, dcNumber: number): DemoGateway {
       '-gateway=mesh',
       '-register',
       '-expose-servers',
-      `-http-addr=${DEMO_NETWORK}.${dcNumber}.1:${HTTP_PORT}`,
+      `-http-addr=${settings.network}.${dcNumber}.1:${HTTP_PORT}`,
       `-address=${lan}`,
       `-wan-address=${wan}`,
     ],

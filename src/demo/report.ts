@@ -14,7 +14,6 @@ export interface Report {
   check(check: Check, outcome: CheckOutcome): void;
   milestone(milestone: Milestone): void;
   verified(pids: ReadonlyMap<string, number>): void;
-  line(processId: string, text: string): void;
   ended(ending: { readonly kind: string; readonly text?: string }): void;
 }
 
@@ -34,7 +33,6 @@ export function textReport(plan: DemoPlan, mode: 'once' | 'stay', sink: ReportSi
       say('the federation stands: one catalog, one door into each datacenter');
       if (mode === 'stay') sink.out(suggestions(plan, pids));
     },
-    line: () => {},
     ended: (ending) => {
       if (ending.kind === 'failed') say(`failed: ${ending.text ?? ''}`);
       else say(ending.kind === 'verified' ? 'done' : 'stopped');
@@ -75,7 +73,6 @@ export function jsonReport(sink: ReportSink): Report {
     },
     milestone: (milestone) => say({ event: 'milestone', milestone }),
     verified: (pids) => say({ event: 'verified', pids: Object.fromEntries(pids) }),
-    line: () => {},
     ended: (ending) => say({ event: 'ended', ...ending }),
   };
 }

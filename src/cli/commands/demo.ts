@@ -2,7 +2,7 @@
 
 import { startDemo } from '../../../actors/demo/demo.ts';
 import { createDemoFiles } from '../../demo/files.ts';
-import { DATACENTERS_MAX, planDemo, SERVERS_MAX } from '../../demo/plan.ts';
+import { DATACENTERS_MAX, DEMO_NETWORK, planDemo, SERVERS_MAX } from '../../demo/plan.ts';
 import { jsonReport, textReport } from '../../demo/report.ts';
 import type { World } from '../../world/world.ts';
 import { type Command, CommandError } from '../command.ts';
@@ -31,8 +31,15 @@ export function demoCommand(surroundings: DemoSurroundings): Command {
     flags: [
       { name: 'datacenters', kind: 'int', help: 'How many datacenters.', fallback: '2' },
       { name: 'servers', kind: 'int', help: 'Servers of each datacenter.', fallback: '1' },
+      {
+        name: 'network',
+        kind: 'string',
+        help: 'First two bytes of the loopback addresses.',
+        fallback: DEMO_NETWORK,
+      },
       { name: 'once', kind: 'bool', help: 'Check that it works, stop, exit 0 or 1.' },
       { name: 'json', kind: 'bool', help: 'One JSON object a line.' },
+      { name: 'keep', kind: 'bool', help: 'Leave files and logs behind.' },
       { name: 'inspect', kind: 'bool', help: 'Let every process show its actors.' },
     ],
     run: (flags, terminal) => run(flags, surroundings, (text) => terminal.out(text)),
@@ -47,10 +54,12 @@ async function run(
   const { world } = surroundings;
   const datacenters = count(flags, 'datacenters', 2, DATACENTERS_MAX);
   const servers = count(flags, 'servers', 1, SERVERS_MAX);
+  const network = networkOf(flags);
   const mode = flags.bool('once') ? 'once' : 'stay';
   const suffix = Buffer.from(world.random.bytes(FOLDER_NAME_BYTES)).toString('hex');
   const folder = `${surroundings.temporary}/mobius-demo-${suffix}`;
   const plan = planDemo({
+    network,
     datacenters,
     servers,
     folder,
@@ -63,7 +72,7 @@ async function run(
   const demo = startDemo({
     world,
     plan,
-    files: createDemoFiles(world, folder),
+    files: createDemoFiles(world, folder, flags.bool('keep') ? 'keep' : 'remove'),
     mode,
     script: surroundings.script,
     reporter,
@@ -84,4 +93,13 @@ function count(flags: Flags, name: string, fallback: number, max: number): numbe
     throw new CommandError(`-${name} must be between 1 and ${max}, got ${value}`);
   }
   return value;
+}
+
+function networkOf(flags: Flags): string {
+  const network = flags.string('network') ?? DEMO_NETWORK;
+  const second = /^127\.(\d{1,3})$/.exec(network)?.[1];
+  if (second === undefined || Number(second) > 255) {
+    throw new CommandError(`-network must look like ${DEMO_NETWORK}, got ${network}`);
+  }
+  return network;
 }
