@@ -37,6 +37,7 @@ function storm(cluster: ModelCluster): void {
     } else if (roll < 0.9) {
       faults.loss = cluster.float() < 0.5 ? 0 : cluster.float() * 0.3;
       faults.delayMsMax = cluster.float() < 0.7 ? 5 : 400;
+      faults.writeMsMax = cluster.float() < 0.5 ? 3 : 300;
     } else if (leader !== undefined) {
       disturb(cluster, roll);
     }
@@ -80,6 +81,7 @@ function play(seed: number, size: number): void {
   cluster.faults.cut.clear();
   cluster.faults.loss = 0;
   cluster.faults.delayMsMax = 5;
+  cluster.faults.writeMsMax = 3;
   for (const server of cluster.servers) if (server.node === undefined) cluster.start(server);
   cluster.run(5000);
   const leader = cluster.leader();

@@ -312,6 +312,32 @@ describe('5.4 safety', () => {
   });
 });
 
+describe('entries on their way to disk', () => {
+  it('an old write that completes late proves nothing about what replaced it', () => {
+    const more = entries([1, 4, 4, 4, 4]).slice(1);
+    const at = { PrevLogEntry: 1, PrevLogTerm: 1 };
+    const first = ask(node([1], 4), append({ ...at, Term: 4, Entries: more }));
+    const durable = first.node.persistIssued;
+    const replaced = entries([1, 6]).slice(1);
+    const second = ask(first.node, append({ ...at, Term: 6, Entries: replaced }));
+    const late = { type: 'storage.persisted', nowMs: 1, sequence: durable } as const;
+    const after = stepNode(second.node, late).node;
+    expect(after.log.lastIndex).toBe(2);
+    expect(after.persistIndex).toBe(1);
+    const all = { ...late, sequence: after.persistIssued };
+    expect(stepNode(after, all).node.persistIndex).toBe(2);
+  });
+
+  it('what was durable and is replaced is durable no more', () => {
+    const at = { PrevLogEntry: 1, PrevLogTerm: 1 };
+    const second = ask(
+      node([1, 4, 4, 4], 4),
+      append({ ...at, Term: 6, Entries: entries([1, 6]).slice(1) }),
+    );
+    expect(second.node.persistIndex).toBe(1);
+  });
+});
+
 describe('6 membership', () => {
   it('adds a server without vote, promotes it, removes another, removes itself', () => {
     const made = cluster(4, 3);

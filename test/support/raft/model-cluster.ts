@@ -5,42 +5,21 @@
  */
 
 import { consulSettings, type RaftSettings } from '../../../machines/raft/limits.ts';
-import { type LogPoint, LogView } from '../../../machines/raft/log-view.ts';
+import { LogView } from '../../../machines/raft/log-view.ts';
 import type {
   Effect,
-  HardState,
   Input,
   PeerAnswer,
   PeerMessage,
-  PlacedConfiguration,
   RaftNode,
 } from '../../../machines/raft/node.ts';
 import { type Stepped, startNode, stepNode } from '../../../machines/raft/step.ts';
 import type { MemberChange } from '../../../machines/routes/raft.ts';
 import { EMPTY_CONFIGURATION, type RaftServer } from '../../../src/consensus/configuration.ts';
-import { encodeConfiguration, encodePeers } from '../../../src/wire/raft/configuration.ts';
-import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
-import type {
-  InstallSnapshotRequest,
-  RaftRequest,
-  RaftResponse,
-} from '../../../src/wire/raft/messages.ts';
+import type { RaftRequest, RaftResponse } from '../../../src/wire/raft/messages.ts';
 import { RaftChecker } from './model-checker.ts';
-
-interface Snapshot {
-  readonly at: LogPoint;
-  readonly configuration: PlacedConfiguration;
-  readonly state: readonly string[];
-}
-
-type Persist = Extract<Effect, { type: 'persist' }>;
-
-/** What survives a crash. */
-interface ModelDisk {
-  hardState: HardState;
-  entries: LogEntry[];
-  snapshots: Snapshot[];
-}
+import { type ModelDisk, type Persist, write } from './model-disk.ts';
+import { answerOf, type ModelSnapshot, requestOf } from './model-wire.ts';
 
 interface Server {
   readonly id: string;
@@ -64,6 +43,8 @@ export interface Faults {
   /** Share of messages lost, 0 … 1. */
   loss: number;
   delayMsMax: number;
+  /** Time that a write to disk takes at most. */
+  writeMsMax: number;
   /** Pairs `from>to` that are cut. */
   readonly cut: Set<string>;
 }
@@ -76,7 +57,7 @@ export interface ModelOptions {
 
 export class ModelCluster {
   readonly servers: readonly Server[];
-  readonly faults: Faults = { loss: 0, delayMsMax: 5, cut: new Set() };
+  readonly faults: Faults = { loss: 0, delayMsMax: 5, writeMsMax: 3, cut: new Set() };
   readonly checker = new RaftChecker();
   readonly acknowledged: { readonly index: number; readonly data: string }[] = [];
   nowMs = 0;
@@ -340,7 +321,7 @@ export class ModelCluster {
       this.input(server, { type: 'storage.persisted', nowMs: this.nowMs, sequence });
       if (server.queue.length > 0) this.#write(server);
     });
-    this.at(this.float() * 3, finish);
+    this.at(this.float() * this.faults.writeMsMax, finish);
   }
 
   #apply(server: Server, effect: Extract<Effect, { type: 'apply' }>): void {
@@ -454,7 +435,7 @@ export class ModelCluster {
   #receive(
     server: Server,
     request: RaftRequest,
-    snapshot: Snapshot | undefined,
+    snapshot: ModelSnapshot | undefined,
     answer: (error: string, response: RaftResponse | null) => void,
   ): void {
     const ticket = ++server.tickets;
@@ -507,68 +488,4 @@ function newServer(at: number): Server {
 
 export function member(server: { readonly id: string; readonly address: string }): RaftServer {
   return { suffrage: 'voter', id: server.id, address: server.address };
-}
-
-function write(disk: ModelDisk, effect: Persist): void {
-  if (effect.hardState !== undefined) disk.hardState = effect.hardState;
-  if (effect.reset !== undefined) disk.entries = [];
-  const first = effect.entries?.[0]?.Index;
-  if (first === undefined) return;
-  disk.entries = disk.entries.filter((entry) => entry.Index < first);
-  disk.entries.push(...(effect.entries ?? []));
-}
-
-function requestOf(
-  from: Server,
-  message: PeerMessage,
-  snapshot: Snapshot | undefined,
-): RaftRequest | undefined {
-  if (message.kind === 'append' || message.kind === 'heartbeat') {
-    return { rpc: 'append-entries', body: message.body };
-  }
-  if (message.kind !== 'snapshot') return message.request;
-  if (snapshot === undefined) return undefined;
-  const { configuration, index } = snapshot.configuration;
-  const body: InstallSnapshotRequest = {
-    ProtocolVersion: 3,
-    ID: from.id,
-    Addr: from.address,
-    SnapshotVersion: 1,
-    Term: message.term,
-    Leader: from.address,
-    LastLogIndex: snapshot.at.index,
-    LastLogTerm: snapshot.at.term,
-    Peers: encodePeers(configuration),
-    Configuration: encodeConfiguration(configuration),
-    ConfigurationIndex: index,
-    Size: 0,
-  };
-  return { rpc: 'install-snapshot', body };
-}
-
-function answerOf(
-  message: PeerMessage,
-  response: RaftResponse | null,
-  snapshot: Snapshot | undefined,
-): PeerAnswer | undefined {
-  const { term } = message;
-  const body = response?.body as never;
-  if (response === null || message.kind === 'timeout-now') return undefined;
-  switch (message.kind) {
-    case 'append': {
-      const { epoch, lastIndex } = message;
-      const prevIndex = message.body.PrevLogEntry;
-      return { kind: 'append', term, epoch, prevIndex, lastIndex, response: body };
-    }
-    case 'heartbeat':
-      return { kind: 'heartbeat', term, round: message.round, response: body };
-    case 'vote':
-      return { kind: 'vote', term, response: body };
-    case 'snapshot': {
-      const index = snapshot?.at.index ?? 0;
-      return { kind: 'snapshot', term, epoch: message.epoch, index, response: body };
-    }
-    default:
-      return message satisfies never;
-  }
 }

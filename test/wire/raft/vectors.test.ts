@@ -1,6 +1,7 @@
 /** The transport bytes of real servers, decoded and encoded again to the same bytes. */
 
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decode, encode } from '../../../src/wire/msgpack/schema.ts';
 import {
@@ -99,6 +100,38 @@ describe('raft transport, recorded requests', () => {
     ]);
     expect(parseRequests(Buffer.from('00c1c1c1', 'hex'), 1).failures).toEqual(['malformed']);
     expect(parseRequests(Buffer.from('00a161', 'hex'), 3).failures).toHaveLength(1);
+  });
+});
+
+describe('raft transport, arbitrary bytes', () => {
+  const ignore = { request: () => {}, state: () => {}, response: () => {}, failed: () => {} };
+
+  it('never throws, whatever arrives and however it is split', () => {
+    const piece = fc.uint8Array({ maxLength: 80 });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 5 }), fc.nat(4), (pieces, type) => {
+        const requests = new RequestParser(ignore);
+        const responses = new ResponseParser(ignore);
+        responses.expect('append-entries');
+        requests.feed(Uint8Array.of(type));
+        for (const one of pieces) {
+          requests.feed(one);
+          responses.feed(one);
+        }
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  it('never throws on recorded requests with a byte changed', () => {
+    for (const { hex } of ofKind('raft-rpc-request')) {
+      const bytes = Buffer.from(hex, 'hex');
+      for (let at = 0; at < bytes.length; at++) {
+        const damaged = Buffer.from(bytes);
+        damaged[at] = (damaged[at] as number) ^ 0xa5;
+        new RequestParser(ignore).feed(damaged);
+      }
+    }
   });
 });
 
