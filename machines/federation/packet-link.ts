@@ -14,6 +14,8 @@ export const LINK_PACKETS_MAX = 1024;
 export const LINK_BYTES_MAX = 4_194_304;
 /** What was written within this time before the connection died is sent once more. */
 export const RESEND_WINDOW_MS = 1000;
+/** Packets remembered for that; gossip sends far fewer to one server within the time. */
+export const RESEND_PACKETS_MAX = 128;
 /** A connection on which nothing was sent for this long is closed (Consul 1.8). */
 export const LINK_IDLE_MS = 120_000;
 /** A connection that takes no more bytes for this long is given up. */
@@ -84,16 +86,13 @@ function queued(context: LinkContext, packets: readonly LinkPacket[]): LinkConte
 function wrote(context: LinkContext, more: readonly LinkPacket[], nowMs: number): LinkContext {
   const outgoing = context.queue.length > 0 ? [...context.queue, ...more] : more;
   if (outgoing.length === 0) return { ...context, ...NOTHING };
-  const written = [
-    ...context.written.filter((entry) => nowMs - entry.atMs < RESEND_WINDOW_MS),
-    ...outgoing.map((packet) => ({ packet, atMs: nowMs })),
-  ];
+  const written = [...context.written, ...outgoing.map((packet) => ({ packet, atMs: nowMs }))];
   return {
     ...context,
     ...NOTHING,
     queue: [],
     outgoing,
-    written: written.slice(-LINK_PACKETS_MAX),
+    written: written.length > RESEND_PACKETS_MAX ? written.slice(-RESEND_PACKETS_MAX) : written,
     usedAtMs: nowMs,
   };
 }
