@@ -29,6 +29,9 @@ const LISTENERS = {
   changed: receiversOf('raft', 'raft.changed'),
 } as const;
 
+/** A timer that fires this much too late tells of a stall of the process. */
+const STALL_MS = 50;
+
 export interface RaftActorDeps {
   readonly world: World;
   readonly post: Post<'raft'>;
@@ -258,11 +261,16 @@ export class RaftBinding {
     const { clock } = this.#deps.world;
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer);
     this.#armedMs = atMs;
-    const waitMs = Math.max(0, Math.ceil(atMs - this.#nowMs()));
-    this.#timer = clock.setTimeout(() => {
+    const reached = (): void => {
       this.#timer = undefined;
       this.#armedMs = Number.POSITIVE_INFINITY;
       this.#send({ type: 'clock.reached', nowMs: this.#nowMs() });
+    };
+    const waitMs = Math.max(0, Math.ceil(atMs - this.#nowMs()));
+    this.#timer = clock.setTimeout(() => {
+      // After a stall the answers that came meanwhile are read first, lest we judge peers by it.
+      if (this.#nowMs() - atMs > STALL_MS) this.#timer = clock.setTimeout(reached, 0);
+      else reached();
     }, waitMs);
   }
 
