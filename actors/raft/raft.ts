@@ -58,6 +58,7 @@ export function createRaft(
         );
       },
       'stream.accept': (scope, { stream }) => bindingOf(scope).accept(stream),
+      'stream.refuse': (_, { stream }) => stream.destroy(),
       'report.unreadable': (_, { error }) => {
         throw error;
       },

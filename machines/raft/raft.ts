@@ -51,6 +51,7 @@ const s = setup({
     'storage.open': () => {},
     'storage.close': (_: unknown, _params: { readonly reply: Reply<null> | undefined }) => {},
     'stream.accept': (_: unknown, _params: { readonly stream: ByteStream }) => {},
+    'stream.refuse': (_: unknown, _params: { readonly stream: ByteStream }) => {},
     'report.unreadable': (_: unknown, _params: { readonly error: Error }) => {},
     persist: effect<'persist'>(),
     compact: effect<'compact'>(),
@@ -120,6 +121,9 @@ const accept = {
   }),
 } as const;
 
+/** Before the disk is read, and after it could not be, peers are to try again later. */
+const refuseStream = { ...accept, type: 'stream.refuse' } as const;
+
 const close = {
   type: 'storage.close',
   params: ({ event }: { event: RaftEvent }) => ({
@@ -151,6 +155,7 @@ export const raftMachine = s.createMachine({
         'storage.unreadable': { target: 'failed', actions: report },
         'raft.stop': { target: 'stopped', actions: close },
         shutdown: { target: 'stopped', actions: close },
+        'raft.accepted': { actions: refuseStream },
         '*': { actions: turnAway },
       },
     },
@@ -202,6 +207,7 @@ export const raftMachine = s.createMachine({
       on: {
         'raft.stop': { target: 'stopped', actions: close },
         shutdown: { target: 'stopped', actions: close },
+        'raft.accepted': { actions: refuseStream },
         '*': { actions: turnAway },
       },
     },
