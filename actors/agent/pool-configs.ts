@@ -13,6 +13,9 @@ import { CONSUL_VERSION } from '../../src/version.ts';
 /** What follows the version in the tag `build`: no commit, as there is none of Consul's. */
 const BUILD = `${CONSUL_VERSION}:`;
 
+/** Through gateways, paths come up in the course of seconds after a join. */
+const YOUNG_PUSH_PULL_MS = 1_000;
+
 export function lanPoolConfig(plan: AgentPlan, nodeId: string): PoolConfig {
   return {
     ...CONSUL_LAN_DEFAULTS,
@@ -46,7 +49,10 @@ export function wanPoolConfig(plan: AgentPlan, nodeId: string, port: number): Po
     address: plan.addresses.advertiseWan,
     port,
     tags: tagsOf(plan, nodeId, 'wan'),
-    timing: tuned(CONSUL_WAN_DEFAULTS.timing, plan.gossip.wan),
+    timing: {
+      ...tuned(CONSUL_WAN_DEFAULTS.timing, plan.gossip.wan),
+      youngPushPullMs: federated ? YOUNG_PUSH_PULL_MS : 0,
+    },
     serf: {
       ...CONSUL_WAN_DEFAULTS.serf,
       reconnectTimeoutMs: plan.gossip.reconnectTimeoutWanMs,

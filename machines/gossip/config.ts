@@ -15,6 +15,12 @@ export interface PoolTiming {
   readonly suspicionMult: number;
   readonly suspicionMaxTimeoutMult: number;
   readonly pushPullIntervalMs: number;
+  /**
+   * Pause before the first push/pull, and again whenever members were added since the last: it
+   * doubles up to the usual interval. For pools whose paths come up one after the other, where the
+   * broadcasts of a join go nowhere and would only be made good at the usual interval. 0: not done.
+   */
+  readonly youngPushPullMs: number;
   readonly probeIntervalMs: number;
   readonly probeTimeoutMs: number;
   /** The health score stays below this. */
@@ -55,6 +61,7 @@ export const LAN_TIMING: PoolTiming = {
   suspicionMult: 4,
   suspicionMaxTimeoutMult: 6,
   pushPullIntervalMs: 30_000,
+  youngPushPullMs: 0,
   probeIntervalMs: 1_000,
   probeTimeoutMs: 500,
   awarenessMaxMultiplier: 8,

@@ -9,6 +9,7 @@ import type { PoolConfig } from './config.ts';
 import { aliveNode } from './nodes.ts';
 import type { PoolState } from './state.ts';
 import { joinPeers } from './sync.ts';
+import { firstSyncMs } from './upkeep.ts';
 import { VIVALDI_START } from './vivaldi.ts';
 import type { Work } from './work.ts';
 
@@ -49,6 +50,8 @@ export function initialState(input: PoolInput): PoolState {
     probeAtMs: nowMs,
     gossipAtMs: nowMs,
     syncAtMs: nowMs,
+    syncPaceMs: config.timing.youngPushPullMs,
+    syncedNodes: 0,
     members: new Map(),
     facts: new Map(),
     intents: new Map(),
@@ -99,7 +102,7 @@ export function startPool(work: Work, snapshot: SnapshotFacts): void {
   aliveNode(work, alive, 'bootstrap');
   values.probeAtMs = work.now + work.random() * timing.probeIntervalMs;
   values.gossipAtMs = work.now + work.random() * timing.gossipIntervalMs;
-  values.syncAtMs = work.now + (1 + work.random()) * timing.pushPullIntervalMs;
+  values.syncAtMs = work.now + firstSyncMs(work);
   const peers = previousPeers(work, snapshot);
   if (peers.length > 0) joinPeers(work, peers, 'rejoin');
 }

@@ -199,6 +199,10 @@ export interface PoolState {
   readonly probeAtMs: number;
   readonly gossipAtMs: number;
   readonly syncAtMs: number;
+  /** Pause before the push/pull after the next, while the pool is young. */
+  readonly syncPaceMs: number;
+  /** Members when the last push/pull began. */
+  readonly syncedNodes: number;
 
   readonly members: ReadonlyMap<string, Member>;
   readonly facts: ReadonlyMap<string, MemberFacts>;

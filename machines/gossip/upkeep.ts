@@ -31,7 +31,7 @@ export function advance(work: Work): void {
     gossipRound(work);
   }
   if (values.syncAtMs <= work.now) {
-    values.syncAtMs = work.now + syncIntervalMs(work);
+    values.syncAtMs = work.now + nextSyncMs(work);
     startSync(work);
   }
   if (values.reapAtMs <= work.now) {
@@ -62,6 +62,23 @@ export function syncIntervalMs(work: Work): number {
   const n = work.nodes.size;
   if (n <= SYNC_SCALE_FROM) return pushPullIntervalMs;
   return pushPullIntervalMs * (Math.ceil(Math.log2(n) - Math.log2(SYNC_SCALE_FROM)) + 1);
+}
+
+/** When a pool that has just started makes its first push/pull. */
+export function firstSyncMs(work: Work): number {
+  const { youngPushPullMs, pushPullIntervalMs } = work.config.timing;
+  return (1 + work.random()) * (youngPushPullMs > 0 ? youngPushPullMs : pushPullIntervalMs);
+}
+
+function nextSyncMs(work: Work): number {
+  const { values } = work;
+  const { youngPushPullMs } = work.config.timing;
+  const usual = syncIntervalMs(work);
+  if (youngPushPullMs === 0) return usual;
+  const grown = work.nodes.size > values.syncedNodes;
+  values.syncedNodes = work.nodes.size;
+  values.syncPaceMs = grown ? youngPushPullMs : Math.min(values.syncPaceMs * 2, usual);
+  return values.syncPaceMs;
 }
 
 function pruneNow(work: Work, name: string): void {

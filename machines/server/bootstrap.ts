@@ -122,8 +122,7 @@ const bootstrapSetup = setup({
       (event.view.lastIndex > 0 || event.view.snapshotIndex > 0 || event.view.term > 0),
     alone: ({ context }) => context.input.alone,
     neverFounds: ({ context }) => context.input.expect === 0,
-    complete: ({ context, event }) =>
-      event.type === 'lan-members.changed' && objectionTo(context, event) === undefined,
+    complete: ({ context }) => objection(context.input.expect, context.candidates) === undefined,
     conflicting: ({ context, event }) => objectionTo(context, event)?.kind === 'conflict',
     /** Raft has a configuration: it was founded here, or a leader has sent one. */
     groupKnown: ({ event }) =>
@@ -139,8 +138,8 @@ const noteCandidates = bootstrapSetup.assign(({ context, event }) => ({
     event.type === 'lan-members.changed'
       ? candidatesOf(event.view, context.input.datacenter)
       : context.candidates,
-  attempts: 0,
 }));
+const beginAsking = bootstrapSetup.assign({ attempts: 0 });
 const countAttempt = bootstrapSetup.assign(({ context }) => ({ attempts: context.attempts + 1 }));
 
 /** The machine; in `settled` there is nothing left to do. */
@@ -149,7 +148,11 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
   context: ({ input }) => ({ input, candidates: [], attempts: 0 }),
   initial: 'awaitingRaft',
   options: { maxIterations: 1000 },
-  on: { 'raft.changed': { guard: 'groupKnown', target: '.settled' } },
+  on: {
+    'raft.changed': { guard: 'groupKnown', target: '.settled' },
+    // Members may be known before the disk is read: what was heard last counts, whenever it came.
+    'lan-members.changed': { actions: noteCandidates },
+  },
   states: {
     /** Only when the disk has been read is it known whether there is anything to found. */
     awaitingRaft: {
@@ -170,18 +173,22 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
     },
     awaitingInvitation: {},
     awaitingServers: {
+      always: { guard: 'complete', target: 'asking', actions: beginAsking },
       on: {
         'lan-members.changed': [
-          { guard: 'complete', target: 'asking', actions: noteCandidates },
           {
             guard: 'conflicting',
-            actions: {
-              type: 'announceConflict',
-              params: ({ context, event }) => ({
-                text: objectionTo(context, event)?.text ?? '',
-              }),
-            },
+            actions: [
+              noteCandidates,
+              {
+                type: 'announceConflict',
+                params: ({ context, event }) => ({
+                  text: objectionTo(context, event)?.text ?? '',
+                }),
+              },
+            ],
           },
+          { actions: noteCandidates },
         ],
       },
     },
@@ -208,13 +215,17 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
         'candidates.unreachable': [
           { guard: 'attemptsLeft', target: 'pausing' },
           {
-            target: 'awaitingServers',
+            target: 'resting',
             actions: { type: 'announceUnreachable', params: ({ event }) => ({ text: event.text }) },
           },
         ],
       },
     },
     pausing: { after: { askAgain: 'asking' } },
+    /** Asking was in vain: tried again when something changes in the pool. */
+    resting: {
+      on: { 'lan-members.changed': { target: 'awaitingServers', actions: noteCandidates } },
+    },
     founding: {
       entry: { type: 'foundGroup', params: ({ context }) => ({ servers: context.candidates }) },
     },

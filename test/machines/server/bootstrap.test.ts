@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { createActor } from 'xstate';
 import {
+  type BootstrapContext,
   type BootstrapEvent,
   bootstrapMachine,
   type Candidate,
@@ -102,9 +104,11 @@ test('the model reaches every state and transition of the founding', () => {
       { alone: false, expect: 0, self, datacenter: 'dc1' },
     ],
     events,
-    key: (context: { attempts: number; candidates: readonly Candidate[] }) => [
-      context.attempts,
-      context.candidates.length,
+    key: ({ input, attempts, candidates }: BootstrapContext) => [
+      input.alone,
+      input.expect,
+      attempts,
+      candidates.length,
     ],
   });
 });
@@ -128,4 +132,19 @@ test('only alive servers of the own datacenter are candidates', () => {
   if (event.type !== 'lan-members.changed') throw new Error('no view');
   expect(candidatesOf(event.view, 'dc1').map(({ id }) => id)).toEqual(['id-1', 'id-2', 'id-3']);
   expect(candidatesOf(event.view, 'dc2')).toEqual([]);
+});
+
+test('servers that are known before the disk is read count as soon as it is', () => {
+  const asked: number[] = [];
+  const actor = createActor(
+    bootstrapMachine.provide({
+      actions: { askCandidates: (_, { candidates }) => void asked.push(candidates.length) },
+    }),
+    { input: { alone: false, expect: 3, self: candidate(1), datacenter: 'dc1' } },
+  ).start();
+  actor.send(lan(...three));
+  expect(asked).toEqual([]);
+  actor.send(raft(0));
+  expect(asked).toEqual([3]);
+  actor.stop();
 });
