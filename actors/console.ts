@@ -17,12 +17,14 @@ import type { Bus } from './bus.ts';
 export interface InspectorDeps {
   readonly world: Pick<World, 'clock'>;
   readonly log: Log;
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'observe' | 'deadLetters'>;
   /** Name of the process: the node's. */
   readonly name: string;
   readonly pid: number;
   /** Loopback address; port 0 picks a free one. */
   readonly at: Endpoint;
+  /** Pages of other processes, to be led to. */
+  readonly neighbours?: readonly { readonly name: string; readonly url: string }[];
   /** Other than the built one, for tests. */
   readonly page?: string;
 }
@@ -53,6 +55,7 @@ export async function startInspector(deps: InspectorDeps): Promise<Inspector> {
       name: deps.name,
       version: MOBIUS_VERSION,
       pid: deps.pid,
+      neighbours: deps.neighbours ?? [],
       routes: ROUTES,
       charts: ALL_MACHINES.map(chartOf),
     },

@@ -1,6 +1,6 @@
 /** Binds the demo machine to files, child processes, the agents' API and the terminal. */
 
-import { type ActorRefFrom, createActor } from 'xstate';
+import { type ActorRefFrom, createActor, type InspectionEvent } from 'xstate';
 import { type DemoEnding, type DemoEvent, demoMachine } from '../../machines/demo/demo.ts';
 import {
   type Check,
@@ -36,6 +36,8 @@ export interface DemoDeps {
   /** Path of the bundle. */
   readonly script: string;
   readonly reporter: DemoReporter;
+  /** Sees what happens in the demo itself. */
+  readonly inspect?: (event: InspectionEvent) => void;
 }
 
 export interface RunningDemo {
@@ -87,6 +89,9 @@ export function startDemo(deps: DemoDeps): RunningDemo {
     }),
     {
       clock: deps.world.clock,
+      ...(deps.inspect ? { inspect: deps.inspect } : {}),
+      id: 'demo',
+      systemId: 'demo',
       input: { checks, mode: deps.mode, convergeTimeoutMs: CONVERGE_TIMEOUT_MS },
     },
   );

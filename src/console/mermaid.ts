@@ -3,18 +3,18 @@
 import { routePairs } from './drawing/route-map.ts';
 import type { RouteLine } from './stream.ts';
 
-/** Message types that one arrow names; the others are counted. */
-const NAMES_MAX = 3;
+/** Message types that one arrow names; the others are counted, so that it can still be read. */
+const NAMES_MAX = 1;
 
 export function mermaidOf(routes: readonly RouteLine[]): string {
   const lines = routePairs(routes).map(({ from, to, routes: places }) => {
     const types = places.map((place) => routes[place]?.type ?? '');
     const named = types.slice(0, NAMES_MAX);
     const more = types.length - named.length;
-    const text = [...named, ...(more > 0 ? [`${more} more`] : [])].join('<br>');
+    const text = [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('<br>');
     return `  ${idOf(from)}["${from}"] -- "${text}" --> ${idOf(to)}["${to}"]`;
   });
-  return ['flowchart LR', ...lines, ''].join('\n');
+  return ['flowchart LR', ...lines].join('\n');
 }
 
 /** Mermaid takes letters and underscores only. */

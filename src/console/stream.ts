@@ -84,6 +84,8 @@ export interface Hello {
   readonly name: string;
   readonly version: string;
   readonly pid: number;
+  /** Pages of other processes. */
+  readonly neighbours: readonly { readonly name: string; readonly url: string }[];
   readonly routes: readonly RouteLine[];
   readonly charts: readonly Chart[];
 }

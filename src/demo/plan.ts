@@ -19,6 +19,7 @@ const GATEWAY_LAN_PORT = 8443;
 const GATEWAY_WAN_PORT = 8444;
 const HTTP_PORT = 8500;
 const LAN_PORT = 8301;
+const INSPECT_PORT = 8599;
 
 export interface DemoSettings {
   /** First two bytes of all addresses: `127.77`. */
@@ -46,6 +47,8 @@ export interface DemoServer {
   /** Agent configuration, to be written to `configPath`. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly configPath: string;
+  /** Where its actors are shown, if they are. */
+  readonly inspector: string | null;
   readonly args: readonly string[];
 }
 
@@ -58,6 +61,7 @@ export interface DemoGateway {
   readonly lan: string;
   /** Where the other datacenters reach it: the one door. */
   readonly wan: string;
+  readonly inspector: string | null;
   readonly args: readonly string[];
 }
 
@@ -68,6 +72,18 @@ export interface DemoPlan {
   readonly datacenters: readonly string[];
   readonly servers: readonly DemoServer[];
   readonly gateways: readonly DemoGateway[];
+}
+
+/** Where the demo shows its own actor: no datacenter has the number 0. */
+export function demoInspectorAt(plan: DemoPlan): { readonly address: string; readonly port: number } {
+  return { address: `${plan.settings.network}.0.1`, port: INSPECT_PORT };
+}
+
+/** The processes that show their actors. */
+export function inspectors(plan: DemoPlan): readonly { readonly name: string; readonly url: string }[] {
+  return [...plan.servers, ...plan.gateways].flatMap(({ id, inspector }) =>
+    inspector === null ? [] : [{ name: id, url: inspector }],
+  );
 }
 
 /** File names of the TLS material of one node, as `tls cert create` makes them. */
@@ -158,7 +174,8 @@ function planServer(
     http: `http://${address}:${HTTP_PORT}`,
     config,
     configPath,
-    args: ['agent', '-config-file', configPath, ...(settings.inspect ? ['-inspect'] : [])],
+    ...inspection(settings, address),
+    args: ['agent', '-config-file', configPath, ...inspectArgs(settings, address)],
   };
 }
 
@@ -182,6 +199,7 @@ function planGateway(settings: DemoSettings, dc: string, dcNumber: number): Demo
     address,
     lan,
     wan,
+    ...inspection(settings, address),
     args: [
       'connect',
       'gateway',
@@ -191,8 +209,19 @@ function planGateway(settings: DemoSettings, dc: string, dcNumber: number): Demo
       `-http-addr=${settings.network}.${dcNumber}.1:${HTTP_PORT}`,
       `-address=${lan}`,
       `-wan-address=${wan}`,
+      ...inspectArgs(settings, address),
     ],
   };
+}
+
+function inspection(settings: DemoSettings, address: string): { readonly inspector: string | null } {
+  return { inspector: settings.inspect ? `http://${address}:${INSPECT_PORT}` : null };
+}
+
+function inspectArgs(settings: DemoSettings, address: string): readonly string[] {
+  return settings.inspect
+    ? ['-inspect', `-inspect-address=${address}`, `-inspect-port=${INSPECT_PORT}`]
+    : [];
 }
 
 function certificatePath(folder: string, id: string, part: 'cert' | 'key'): string {

@@ -1,7 +1,7 @@
 /** The demo's progress on the terminal: a line per event with its time, or one JSON object a line. */
 
 import type { Check, CheckOutcome, Milestone } from './checks.ts';
-import type { DemoPlan } from './plan.ts';
+import { type DemoPlan, inspectors } from './plan.ts';
 
 export interface ReportSink {
   out(text: string): void;
@@ -14,6 +14,8 @@ export interface Report {
   check(check: Check, outcome: CheckOutcome): void;
   milestone(milestone: Milestone): void;
   verified(pids: ReadonlyMap<string, number>): void;
+  /** The demo's own page, which leads to those of its processes. */
+  inspector(url: string): void;
   ended(ending: { readonly kind: string; readonly text?: string }): void;
 }
 
@@ -32,6 +34,10 @@ export function textReport(plan: DemoPlan, mode: 'once' | 'stay', sink: ReportSi
     verified: (pids) => {
       say('the federation stands: one catalog, one door into each datacenter');
       if (mode === 'stay') sink.out(suggestions(plan, pids));
+    },
+    inspector: (url) => {
+      say(`see it: ${url}`);
+      for (const { name, url: at } of inspectors(plan)) say(`  ${name.padEnd(14)} ${at}`);
     },
     ended: (ending) => {
       if (ending.kind === 'failed') say(`failed: ${ending.text ?? ''}`);
@@ -73,6 +79,7 @@ export function jsonReport(sink: ReportSink): Report {
     },
     milestone: (milestone) => say({ event: 'milestone', milestone }),
     verified: (pids) => say({ event: 'verified', pids: Object.fromEntries(pids) }),
+    inspector: (url) => say({ event: 'inspector', url }),
     ended: (ending) => say({ event: 'ended', ...ending }),
   };
 }

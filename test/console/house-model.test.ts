@@ -15,6 +15,7 @@ const hello: Hello = {
   name: 'n',
   version: '1',
   pid: 1,
+  neighbours: [],
   routes: [{ from: 'raft', type: 'raft.changed', to: 'server', why: 'w' }],
   charts: [],
 };

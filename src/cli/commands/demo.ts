@@ -1,9 +1,20 @@
 /** `demo`: a federation on this machine, from nothing to the first answer across datacenters. */
 
+import { createBus } from '../../../actors/bus.ts';
+import { type Inspector, startInspector } from '../../../actors/console.ts';
 import { startDemo } from '../../../actors/demo/demo.ts';
 import { createDemoFiles } from '../../demo/files.ts';
-import { DATACENTERS_MAX, DEMO_NETWORK, planDemo, SERVERS_MAX } from '../../demo/plan.ts';
+import {
+  DATACENTERS_MAX,
+  DEMO_NETWORK,
+  type DemoPlan,
+  demoInspectorAt,
+  inspectors,
+  planDemo,
+  SERVERS_MAX,
+} from '../../demo/plan.ts';
 import { jsonReport, textReport } from '../../demo/report.ts';
+import { silentLog } from '../../log.ts';
 import type { World } from '../../world/world.ts';
 import { type Command, CommandError } from '../command.ts';
 import type { Flags } from '../flags.ts';
@@ -69,6 +80,8 @@ async function run(
   const beganMs = world.clock.monotonic();
   const sink = { out, elapsedMs: () => world.clock.monotonic() - beganMs };
   const reporter = flags.bool('json') ? jsonReport(sink) : textReport(plan, mode, sink);
+  const inspector = flags.bool('inspect') ? await openInspector(plan, world) : undefined;
+  if (inspector !== undefined) reporter.inspector(inspector.url);
   const demo = startDemo({
     world,
     plan,
@@ -76,15 +89,35 @@ async function run(
     mode,
     script: surroundings.script,
     reporter,
+    ...(inspector === undefined ? {} : { inspect: inspector.inspect }),
   });
   surroundings.watch(
     () => demo.interrupt(),
     () => demo.kill(),
   );
   const ending = await demo.ended;
+  await inspector?.close();
   reporter.ended(ending);
   if (ending.kind === 'failed') return 1;
   return ending.kind === 'interrupted' && mode === 'once' ? INTERRUPTED : 0;
+}
+
+/** The demo's own page. The demo has no bus: what it does is in its one machine. */
+async function openInspector(plan: DemoPlan, world: World): Promise<Inspector> {
+  try {
+    return await startInspector({
+      world,
+      log: silentLog,
+      bus: createBus({ clock: world.clock, log: silentLog }),
+      name: 'demo',
+      pid: process.pid,
+      at: demoInspectorAt(plan),
+      neighbours: inspectors(plan),
+    });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandError(`the inspector cannot start: ${why}`, { cause: error });
+  }
 }
 
 function count(flags: Flags, name: string, fallback: number, max: number): number {

@@ -1,6 +1,8 @@
 /** `routes` and `machines`: the house as data, for reading and for the visualizer. */
 
 import type { AnyStateMachine } from 'xstate';
+import { configJson } from '../../console/chart.ts';
+import { mermaidOf } from '../../console/mermaid.ts';
 import type { Disk } from '../../world/world.ts';
 import { columns } from '../columns.ts';
 import { type Command, CommandError } from '../command.ts';
@@ -25,22 +27,39 @@ function routesCommand(plan: HousePlan): Command {
     path: ['routes'],
     synopsis: 'Prints which actor may send what to whom, and why',
     parameters: '[ACTOR]',
-    flags: [{ name: 'format', kind: 'string', help: '`pretty` or `json`.', fallback: 'pretty' }],
+    flags: [
+      {
+        name: 'format',
+        kind: 'string',
+        help: '`pretty`, `json` or `mermaid`.',
+        fallback: 'pretty',
+      },
+    ],
     run: async (flags, terminal) => {
       const actor = flags.rest[0];
       const shown = plan.routes.filter(
         (route) => actor === undefined || route.from === actor || route.to === actor,
       );
       if (shown.length === 0) throw new CommandError(`no actor "${actor}" on the route table`);
-      if (flags.string('format') === 'json') {
-        terminal.out(`${JSON.stringify(shown, undefined, 2)}\n`);
-        return 0;
-      }
-      const rows = shown.map(({ from, type, to, why }) => [from, type, to, why]);
-      terminal.out(`${columns([['From', 'Message', 'To', 'Why'], ...rows])}\n`);
+      terminal.out(`${routesText(shown, flags.string('format') ?? 'pretty')}\n`);
       return 0;
     },
   };
+}
+
+function routesText(routes: HousePlan['routes'], format: string): string {
+  switch (format) {
+    case 'json':
+      return JSON.stringify(routes, undefined, 2);
+    case 'mermaid':
+      return mermaidOf(routes);
+    case 'pretty': {
+      const rows = routes.map(({ from, type, to, why }) => [from, type, to, why]);
+      return columns([['From', 'Message', 'To', 'Why'], ...rows]);
+    }
+    default:
+      throw new CommandError(`-format must be pretty, json or mermaid, got "${format}"`);
+  }
 }
 
 function machinesCommand(plan: HousePlan, disk: Disk): Command {
@@ -58,7 +77,7 @@ function machinesCommand(plan: HousePlan, disk: Disk): Command {
       await disk.makeDirectory(folder);
       for (const machine of plan.machines) {
         const path = `${folder}/${machine.id}.json`;
-        const text = `${JSON.stringify(machine.definition, undefined, 2)}\n`;
+        const text = `${configJson(machine, 2)}\n`;
         await disk.writeFileAtomic(path, Buffer.from(text), 0o644);
         terminal.out(`${path}\n`);
       }

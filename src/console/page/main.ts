@@ -2,7 +2,7 @@
 
 import { HouseModel, shortCount } from '../drawing/house-model.ts';
 import { escapeText } from '../drawing/svg.ts';
-import type { ForPage } from '../stream.ts';
+import type { ForPage, Hello } from '../stream.ts';
 import { ChartView } from './chart-view.ts';
 import { choice } from './choice.ts';
 import { byId, show } from './dom.ts';
@@ -77,6 +77,7 @@ function renderTotals(): void {
   if (hello) {
     byId('node').textContent = `${hello.name} · ${hello.version} · pid ${hello.pid}`;
     document.title = `${hello.name} · mobius`;
+    renderNeighbours(hello.neighbours);
   }
   if (!totals) return;
   const entries: readonly (readonly [string, string, boolean])[] = [
@@ -91,6 +92,14 @@ function renderTotals(): void {
       `<div class="${bad ? 'bad' : ''}"><dt>${name}</dt><dd>${escapeText(value)}</dd></div>`,
   );
   show(byId('totals'), html.join(''));
+}
+
+function renderNeighbours(neighbours: Hello['neighbours']): void {
+  const links = neighbours.map(
+    ({ name, url }) => `<a href="${escapeText(url)}" target="_blank">${escapeText(name)}</a>`,
+  );
+  byId('neighbours').hidden = links.length === 0;
+  show(byId('neighbours'), `<h2>Processes</h2>${links.join('')}`);
 }
 
 function connect(): void {
