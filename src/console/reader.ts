@@ -3,7 +3,13 @@
 import type { AnyStateMachine } from 'xstate';
 import { boundedFields, boundedJson, CONTEXT_BOUNDS, EVENT_BOUNDS } from './bounded-json.ts';
 import { configJson } from './chart.ts';
-import type { ActorLike, ActorRecord, Entry, Recorder } from './recorder.ts';
+import {
+  type ActorLike,
+  type ActorRecord,
+  type Entry,
+  EVENTS_MAX,
+  type Recorder,
+} from './recorder.ts';
 import {
   type ActorAppeared,
   type ActorEnded,
@@ -72,14 +78,13 @@ export class Reader {
   #takeEntries(news: ForPage[]): void {
     const happened = this.#recorder.entries - this.#lastEntry;
     // The first batch brings all that is remembered.
-    const max = this.#lastEntry === 0 ? Number.POSITIVE_INFINITY : BATCH_EVENTS_MAX;
-    let taken = 0;
-    this.#recorder.visitEntries(this.#lastEntry, max, (entry) => {
+    const max = this.#lastEntry === 0 ? 2 * EVENTS_MAX : BATCH_EVENTS_MAX;
+    const entries = happened === 0 ? [] : this.#recorder.entriesAfter(this.#lastEntry, max);
+    for (const entry of entries) {
       const told = entry.letter ? messageSent(entry) : eventReceived(entry, entry.source);
       if (told) news.push(told);
-      taken += 1;
-    });
-    if (this.#lastEntry > 0) this.dropped += happened - taken;
+    }
+    if (this.#lastEntry > 0) this.dropped += happened - entries.length;
     this.#lastEntry = this.#recorder.entries;
   }
 
@@ -131,13 +136,19 @@ function actorAppeared(record: ActorRecord, now: number): ActorAppeared {
   const { actor, machine } = record;
   return {
     type: '@xstate.actor',
-    name: actor.id === actor.sessionId && machine ? machine.id : actor.id,
+    name: nameOf(actor, machine),
     parentId: actor._parent?.sessionId ?? null,
     snapshot: snapshotOf(actor),
     systemId: actor.systemId ?? null,
     machine: machine?.id ?? null,
     ...identity(record, now),
   };
+}
+
+/** Ids that XState has made up say less than the machine's, or the name that it was invoked by. */
+function nameOf({ id, sessionId, src }: ActorLike, machine: AnyStateMachine | null): string {
+  if (id === sessionId && machine) return machine.id;
+  return typeof src === 'string' && /^\d+\./.test(id) ? src : id;
 }
 
 function snapshotChanged(record: ActorRecord, now: number): SnapshotChanged {

@@ -6,7 +6,10 @@
 import { type AnyStateMachine, type InspectionEvent, StateMachine } from 'xstate';
 import type { RouteLine } from './stream.ts';
 
-/** Events and messages that are remembered; the oldest make place for new ones. */
+/**
+ * Messages that are remembered, and as many events within actors; the oldest make place for new
+ * ones. They do not share their places: the ticks of one actor would drive out what all others say.
+ */
 export const EVENTS_MAX = 1000;
 /** Actors that are followed; more are counted and otherwise ignored. */
 export const ACTORS_MAX = 5000;
@@ -33,6 +36,8 @@ export interface ActorLike {
   readonly systemId?: string | undefined;
   readonly _parent?: ActorLike | undefined;
   readonly logic?: unknown;
+  /** Its name in the machine that started it, or its logic. */
+  readonly src?: unknown;
   getSnapshot(): ActorSnapshotLike;
 }
 
@@ -79,7 +84,8 @@ export class Recorder {
 
   /** Wall clock, ms. */
   readonly now: () => number;
-  readonly #ring: Entry[] = [];
+  readonly #messageRing: Entry[] = [];
+  readonly #eventRing: Entry[] = [];
   readonly #countersByType = new Map<string, RouteCounter[]>();
   /** The letter that is being delivered: the next event of its message is its arrival. */
   #delivered: Entry | null = null;
@@ -121,13 +127,13 @@ export class Recorder {
     this.#delivered = this.#add(letter, null, null, letter.message);
   };
 
-  /** Calls `visit` with the entries after number `after`, oldest first, the newest `max` at most. */
-  visitEntries(after: number, max: number, visit: (entry: Entry) => void): void {
-    const first = Math.max(after + 1, this.entries - max + 1, this.entries - EVENTS_MAX + 1, 1);
-    for (let number = first; number <= this.entries; number++) {
-      const entry = this.#ring[number % EVENTS_MAX];
-      if (entry) visit(entry);
+  /** Remembered entries after number `after`, oldest first, the newest `max` at most. */
+  entriesAfter(after: number, max: number): readonly Entry[] {
+    const found: Entry[] = [];
+    for (const ring of [this.#messageRing, this.#eventRing]) {
+      for (const entry of ring) if (entry.number > after) found.push(entry);
     }
+    return found.sort((a, b) => a.number - b.number).slice(-max);
   }
 
   /** Forgets the actors that have ended. */
@@ -187,12 +193,11 @@ export class Recorder {
     event: { readonly type: string },
   ): Entry {
     this.entries += 1;
-    const place = this.entries % EVENTS_MAX;
-    let entry = this.#ring[place];
-    if (!entry) {
-      entry = { number: 0, at: 0, letter, actor, source, event };
-      this.#ring[place] = entry;
-    }
+    const ring = letter ? this.#messageRing : this.#eventRing;
+    // From 0, so that a ring has no holes while it fills.
+    const place = ((letter ? this.messages : this.entries - this.messages) - 1) % EVENTS_MAX;
+    const entry = ring[place] ?? { number: 0, at: 0, letter, actor, source, event };
+    ring[place] = entry;
     entry.number = this.entries;
     entry.at = this.now();
     entry.letter = letter;

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { boundedFields, boundedJson, CONTEXT_BOUNDS } from '../../src/console/bounded-json.ts';
 import {
   eventMatches,
+  eventRows,
   HouseModel,
   SHOWN_EVENTS_MAX,
   shortCount,
@@ -109,13 +110,14 @@ it('keeps the last thousand events', () => {
   });
   model.apply([hello]);
   for (let n = 0; n < 30; n++) model.apply(Array.from({ length: 50 }, (_, m) => event(n * 50 + m)));
-  expect(model.events.length).toBe(SHOWN_EVENTS_MAX);
-  expect(model.events.at(-1)?.id).toBe('e1499');
+  expect(model.messages.length).toBe(SHOWN_EVENTS_MAX);
+  expect(model.messages.at(-1)?.id).toBe('e1499');
 });
 
 it('filters by words, and by words that must not be there', () => {
   const event = {
-    id: '1',
+    id: 'e1',
+    number: 1,
     at: 0,
     kind: 'message' as const,
     from: 'raft',
@@ -128,6 +130,26 @@ it('filters by words, and by words that must not be there', () => {
   expect(eventMatches(event, ['changed', 'server'])).toBe(true);
   expect(eventMatches(event, ['raft', '-server'])).toBe(false);
   expect(eventMatches(event, ['gossip'])).toBe(false);
+});
+
+it('shows what repeats itself as one row, newest first', () => {
+  const event = (number: number, text: string) => ({
+    id: `e${number}`,
+    number,
+    at: 0,
+    kind: 'event' as const,
+    from: '',
+    to: '',
+    type: text,
+    body: {},
+    text,
+  });
+  const rows = eventRows([event(1, 'a'), event(2, 'a'), event(3, 'b'), event(4, 'a')]);
+  expect(rows.map(({ event: { id }, times }) => [id, times])).toEqual([
+    ['e4', 1],
+    ['e3', 1],
+    ['e2', 2],
+  ]);
 });
 
 it('writes states and counts short', () => {

@@ -14,7 +14,7 @@ import type {
   Totals,
 } from '../stream.ts';
 
-/** Events that the page keeps. */
+/** Messages that the page keeps, and as many events within actors. */
 export const SHOWN_EVENTS_MAX = 1000;
 /** Children beyond these are counted, not listed, unless a supervisor answers for them. */
 export const LISTED_CHILDREN_MAX = 12;
@@ -32,6 +32,8 @@ export interface KnownActor {
 
 export interface SeenEvent {
   readonly id: string;
+  /** Its place in the order of all. */
+  readonly number: number;
   /** Wall clock of the process, ms. */
   readonly at: number;
   /** A message of the route table, or an event within the actor system. */
@@ -63,7 +65,8 @@ export class HouseModel {
   readonly supervisions = new Map<string, Supervision>();
   traffic: RouteTraffic[] = [];
   /** Oldest first. */
-  events: SeenEvent[] = [];
+  messages: SeenEvent[] = [];
+  innerEvents: SeenEvent[] = [];
   /** Of all messages, a second. */
   rate = 0;
 
@@ -74,7 +77,8 @@ export class HouseModel {
       route.rate = route.rate * RATE_MEMORY + route.recent * BATCHES_A_SECOND * (1 - RATE_MEMORY);
     }
     this.rate = this.traffic.reduce((sum, route) => sum + route.rate, 0);
-    if (this.events.length > SHOWN_EVENTS_MAX) this.events = this.events.slice(-SHOWN_EVENTS_MAX);
+    this.messages = this.messages.slice(-SHOWN_EVENTS_MAX);
+    this.innerEvents = this.innerEvents.slice(-SHOWN_EVENTS_MAX);
   }
 
   nameOf(sessionId: string | null): string {
@@ -99,10 +103,12 @@ export class HouseModel {
         this.#change(one);
         break;
       case '@xstate.event':
-        this.events.push(seenEvent(one, this.nameOf(one.sourceId), this.nameOf(one.sessionId)));
+        this.innerEvents.push(
+          seenEvent(one, this.nameOf(one.sourceId), this.nameOf(one.sessionId)),
+        );
         break;
       case '@mobius.message':
-        this.events.push(seenMessage(one));
+        this.messages.push(seenMessage(one));
         break;
       case '@mobius.supervision':
         this.supervisions.set(one.sessionId, one);
@@ -126,7 +132,8 @@ export class HouseModel {
     this.hello = hello;
     this.actors.clear();
     this.supervisions.clear();
-    this.events = [];
+    this.messages = [];
+    this.innerEvents = [];
     this.traffic = hello.routes.map(() => ({ count: 0, recent: 0, rate: 0 }));
   }
 
@@ -157,10 +164,16 @@ function knownActor(one: ActorAppeared): KnownActor {
   };
 }
 
+/** Entries are named `e<number>`. */
+function numberOf(id: string): number {
+  return Number(id.slice(1));
+}
+
 function seenEvent(one: EventReceived, from: string, to: string): SeenEvent {
-  const { type } = one.event;
+  const type = eventName(one.event.type);
   return {
     id: one.id,
+    number: numberOf(one.id),
     at: Number(one.createdAt),
     kind: 'event',
     from,
@@ -174,6 +187,7 @@ function seenEvent(one: EventReceived, from: string, to: string): SeenEvent {
 function seenMessage({ id, createdAt, from, to, event }: MessageSent): SeenEvent {
   return {
     id,
+    number: numberOf(id),
     at: Number(createdAt),
     kind: 'message',
     from,
@@ -182,6 +196,28 @@ function seenMessage({ id, createdAt, from, to, event }: MessageSent): SeenEvent
     body: event,
     text: `${from} ${event.type} ${to}`.toLowerCase(),
   };
+}
+
+/** `xstate.after.pause.machine.state` is what XState calls the delay `pause` of that state. */
+function eventName(type: string): string {
+  return type.replace(/^xstate\.after\.([^.]+)\..*$/, 'after $1');
+}
+
+/** Equal events in a row, the latest of them. */
+export interface EventRow {
+  readonly event: SeenEvent;
+  readonly times: number;
+}
+
+/** Newest first; what repeats itself without anything between is one row. */
+export function eventRows(events: readonly SeenEvent[]): readonly EventRow[] {
+  const rows: { event: SeenEvent; times: number }[] = [];
+  for (const event of [...events].reverse()) {
+    const last = rows.at(-1);
+    if (last && last.event.text === event.text && last.event.kind === event.kind) last.times += 1;
+    else rows.push({ event, times: 1 });
+  }
+  return rows;
 }
 
 /** Whether each word of the filter is somewhere in the event; a word after `-` must not be. */

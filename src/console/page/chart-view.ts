@@ -6,6 +6,9 @@ import { escapeText } from '../drawing/svg.ts';
 import { choice } from './choice.ts';
 import { byId, selectById, show } from './dom.ts';
 
+const SCALE_MIN = 0.8;
+const SCALE_MAX = 1.15;
+
 export class ChartView {
   readonly #machine = selectById('machine');
   readonly #instance = selectById('instance');
@@ -60,8 +63,7 @@ export class ChartView {
       this.#chart.innerHTML = drawChart(chart);
       this.#drawn = machine;
       this.#marked = '';
-      const svg = this.#chart.querySelector('svg');
-      svg?.classList.toggle('small', Number(svg.getAttribute('width')) < 620);
+      this.#fit();
     }
     const mark = actor ? `${actor.sessionId} ${JSON.stringify(actor.snapshot.value)}` : 'nobody';
     if (this.#marked !== mark) {
@@ -74,6 +76,18 @@ export class ChartView {
     show(this.#context, actor ? contextHtml(actor) : '');
   }
 
+  /** Scales the drawing to the room it has, as far as it can still be read. */
+  #fit(): void {
+    const svg = this.#chart.querySelector('svg');
+    if (!svg) return;
+    const { width, height } = svg.viewBox.baseVal;
+    const room = { width: this.#chart.clientWidth - 28, height: this.#chart.clientHeight - 28 };
+    const fitting = Math.min(room.width / width, room.height / height);
+    const scale = Math.min(SCALE_MAX, Math.max(SCALE_MIN, fitting));
+    svg.setAttribute('width', String(width * scale));
+    svg.setAttribute('height', String(height * scale));
+  }
+
   #mark(machine: string, actor: KnownActor | undefined): void {
     const active = actor ? activeStates(machine, actor.snapshot.value) : new Set<string>();
     for (const state of this.#chart.querySelectorAll('.state')) {
@@ -81,6 +95,7 @@ export class ChartView {
       state.classList.toggle('active', isActive);
       state.classList.toggle('leaf', isActive && state.querySelector('.state') === null);
     }
+    this.#chart.querySelector('.leaf')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }
 }
 

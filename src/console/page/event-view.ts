@@ -1,6 +1,12 @@
 /** The last events, newest first; only those in sight are in the document. */
 
-import { eventMatches, type HouseModel, type SeenEvent } from '../drawing/house-model.ts';
+import {
+  type EventRow,
+  eventMatches,
+  eventRows,
+  type HouseModel,
+  type SeenEvent,
+} from '../drawing/house-model.ts';
 import { escapeText } from '../drawing/svg.ts';
 import { byId, dataAt, inputById, movedChoice, show } from './dom.ts';
 
@@ -18,13 +24,16 @@ export class EventView {
   readonly #model: HouseModel;
   /** What is listed while paused. */
   #held: readonly SeenEvent[] | null = null;
-  #shown: readonly SeenEvent[] = [];
+  #shown: readonly EventRow[] = [];
   #chosen: string | null = null;
 
   constructor(model: HouseModel) {
     this.#model = model;
     this.#filter.addEventListener('input', () => this.render());
-    this.#inner.addEventListener('change', () => this.render());
+    this.#inner.addEventListener('change', () => {
+      this.#held = this.#held === null ? null : this.#listed();
+      this.render();
+    });
     this.#pause.addEventListener('click', () => this.pause());
     this.#list.addEventListener('scroll', () => this.#draw());
     this.#list.addEventListener('click', (event) => {
@@ -36,7 +45,7 @@ export class EventView {
 
   /** Stops or starts the list; events go on to be kept. */
   pause(): void {
-    this.#held = this.#held === null ? this.#model.events : null;
+    this.#held = this.#held === null ? this.#listed() : null;
     this.#pause.setAttribute('aria-pressed', String(this.#held !== null));
     this.#pause.textContent = this.#held === null ? 'Pause' : 'Go on';
     this.render();
@@ -49,21 +58,24 @@ export class EventView {
 
   render(): void {
     const words = this.#filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const all = this.#held ?? this.#model.events;
-    const inner = this.#inner.checked;
-    this.#shown = all.filter(
-      (event) => (inner || event.kind === 'message') && eventMatches(event, words),
-    );
+    const all = this.#held ?? this.#listed();
+    const found = all.filter((event) => eventMatches(event, words));
+    this.#shown = eventRows(found);
     const paused = this.#held === null ? '' : ', paused';
-    this.#count.textContent = `${this.#shown.length} of the last ${all.length}${paused}`;
+    this.#count.textContent = `${found.length} of the last ${all.length}${paused}`;
     this.#draw();
   }
 
+  #listed(): readonly SeenEvent[] {
+    const { messages, innerEvents } = this.#model;
+    if (!this.#inner.checked) return messages;
+    return [...messages, ...innerEvents].sort((a, b) => a.number - b.number);
+  }
+
   #key(event: KeyboardEvent): void {
-    const newestFirst = [...this.#shown].reverse();
-    const at = newestFirst.findIndex(({ id }) => id === this.#chosen);
-    const next = movedChoice(event.key, at, newestFirst.length);
-    const chosen = next === null ? undefined : newestFirst[next];
+    const at = this.#shown.findIndex((row) => row.event.id === this.#chosen);
+    const next = movedChoice(event.key, at, this.#shown.length);
+    const chosen = next === null ? undefined : this.#shown[next]?.event;
     if (!chosen || next === null) return;
     event.preventDefault();
     // A list that moves under the reader cannot be walked.
@@ -77,7 +89,7 @@ export class EventView {
 
   #choose(id: string): void {
     this.#chosen = id;
-    const event = this.#shown.find((one) => one.id === id);
+    const event = this.#shown.find((row) => row.event.id === id)?.event;
     if (event) {
       const head = `${timeText(event.at)}  ${event.from || '·'} → ${event.to}`;
       show(this.#body, escapeText(`${head}\n${JSON.stringify(event.body, undefined, 2)}`));
@@ -92,20 +104,21 @@ export class EventView {
     const rows = Math.ceil(this.#list.clientHeight / ROW_HEIGHT) + 2 * ROWS_AROUND;
     const html: string[] = [];
     for (let place = first; place < Math.min(length, first + rows); place++) {
-      const event = this.#shown[length - 1 - place];
-      if (event) html.push(rowHtml(event, place, event.id === this.#chosen));
+      const row = this.#shown[place];
+      if (row) html.push(rowHtml(row, place, row.event.id === this.#chosen));
     }
     show(this.#room, html.join(''));
   }
 }
 
-function rowHtml(event: SeenEvent, place: number, chosen: boolean): string {
+function rowHtml({ event, times }: EventRow, place: number, chosen: boolean): string {
   const { id, at, kind, from, to, type } = event;
+  const again = times > 1 ? ` <b>×${times}</b>` : '';
   return (
     `<div class="event ${kind === 'message' ? 'message' : 'event-inner'}" role="option" ` +
     `aria-selected="${chosen}" data-event="${escapeText(id)}" style="top:${place * ROW_HEIGHT}px">` +
     `<time>${timeText(at)}</time><span>${escapeText(from)}</span><span class="to-sign">→</span>` +
-    `<span>${escapeText(to)}</span><span class="type">${escapeText(type)}</span></div>`
+    `<span>${escapeText(to)}</span><span class="type">${escapeText(type)}${again}</span></div>`
   );
 }
 

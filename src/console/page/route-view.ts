@@ -52,10 +52,12 @@ export class RouteView {
 
   render(): void {
     const { traffic } = this.#model;
+    const seen = new Set<string>();
     for (const { pair, element, label, heat } of this.#lines) {
       element.style.setProperty('--heat', heat < 0.02 ? '0' : heat.toFixed(2));
       const count = pair.routes.reduce((sum, index) => sum + (traffic[index]?.count ?? 0), 0);
       const text = count === 0 ? '' : shortCount(count);
+      if (count > 0) seen.add(pair.from).add(pair.to);
       if (label && label.textContent !== text) label.textContent = text;
       element.classList.toggle('near', isNear(pair));
     }
@@ -64,7 +66,8 @@ export class RouteView {
     for (const actor of this.#element.querySelectorAll('.actor')) {
       const name = actor.getAttribute('data-actor') ?? '';
       actor.classList.toggle('chosen', name === choice.actor);
-      actor.classList.toggle('absent', this.#model.byName(name) === undefined);
+      const absent = !seen.has(name) && this.#model.byName(name) === undefined;
+      actor.classList.toggle('absent', absent);
     }
   }
 
