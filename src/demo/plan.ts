@@ -75,12 +75,17 @@ export interface DemoPlan {
 }
 
 /** Where the demo shows its own actor: no datacenter has the number 0. */
-export function demoInspectorAt(plan: DemoPlan): { readonly address: string; readonly port: number } {
+export function demoInspectorAt(plan: DemoPlan): {
+  readonly address: string;
+  readonly port: number;
+} {
   return { address: `${plan.settings.network}.0.1`, port: INSPECT_PORT };
 }
 
 /** The processes that show their actors. */
-export function inspectors(plan: DemoPlan): readonly { readonly name: string; readonly url: string }[] {
+export function inspectors(
+  plan: DemoPlan,
+): readonly { readonly name: string; readonly url: string }[] {
   return [...plan.servers, ...plan.gateways].flatMap(({ id, inspector }) =>
     inspector === null ? [] : [{ name: id, url: inspector }],
   );
@@ -214,7 +219,10 @@ function planGateway(settings: DemoSettings, dc: string, dcNumber: number): Demo
   };
 }
 
-function inspection(settings: DemoSettings, address: string): { readonly inspector: string | null } {
+function inspection(
+  settings: DemoSettings,
+  address: string,
+): { readonly inspector: string | null } {
   return { inspector: settings.inspect ? `http://${address}:${INSPECT_PORT}` : null };
 }
 

@@ -6,7 +6,7 @@ import { escapeText } from '../drawing/svg.ts';
 import { choice } from './choice.ts';
 import { byId, selectById, show } from './dom.ts';
 
-const SCALE_MIN = 0.8;
+const SCALE_MIN = 0.88;
 const SCALE_MAX = 1.15;
 
 export class ChartView {
