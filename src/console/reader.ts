@@ -112,6 +112,7 @@ export function forStately(news: readonly ForPage[], recorder: Recorder): readon
         return [{ ...one, definition: definitionOf(record?.machine ?? null, one.name) }];
       }
       case '@xstate.event':
+        return [{ ...one, rootId: recorder.actors.get(one.sessionId)?.rootId ?? one.rootId }];
       case '@xstate.snapshot':
         return [one];
       case '@mobius.message': {

@@ -104,6 +104,9 @@ it('speaks to Stately’s inspector in its own shapes, one object a message', as
   }
   const server = stately.of('@xstate.actor').find(({ name }) => name === 'server');
   const raft = stately.of('@xstate.actor').find(({ name }) => name === 'raft');
+  expect(new Set(stately.received.map((one) => ('rootId' in one ? one.rootId : '')))).toEqual(
+    new Set([server?.parentId]),
+  );
   expect(createMachine(JSON.parse(server?.definition ?? '')).id).toBe('server');
   expect(stately.of('@xstate.event')).toContainEqual(
     expect.objectContaining({
