@@ -24,6 +24,7 @@ import { alpnListenerMachine } from './port/alpn-listener.ts';
 import { connectionMachine } from './port/connection.ts';
 import { rpcRouterMachine } from './rpc/router.ts';
 import { bootstrapMachine } from './server/bootstrap.ts';
+import { connectCaMachine } from './server/connect-ca.ts';
 import { memberReconcilerMachine } from './server/member-reconciler.ts';
 import { serverMachine } from './server/server.ts';
 import { sessionTtlMachine } from './server/session-ttl.ts';
@@ -38,6 +39,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   fsmMachine,
   bootstrapMachine,
   memberReconcilerMachine,
+  connectCaMachine,
   sessionTtlMachine,
   alpnListenerMachine,
   connectionMachine,

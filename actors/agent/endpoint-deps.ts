@@ -30,6 +30,10 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
   const { base, consensus, sessionTimers, lockDelays } = sources;
   return {
     datacenter: base.plan.datacenter,
+    connect: {
+      enabled: base.plan.connect.enabled,
+      primary: base.plan.datacenter === base.plan.primaryDatacenter,
+    },
     store: sources.store,
     clock: base.world.clock,
     random: base.world.random,

@@ -1,12 +1,14 @@
 /** Leader-only tasks, and on federated servers the way to the other datacenters. */
 
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
+import type { OpaqueMap } from '../../src/model/opaque.ts';
 import {
   createFederationSupportActor,
   createSupportLatch,
 } from '../federation/federation-support.ts';
 import { createFloodJoinerActor } from '../federation/flood-joiner.ts';
 import { createLeaderDutiesActor, federationDuties } from '../federation/leader-duties.ts';
+import { connectCaDuty } from '../server/connect-ca.ts';
 import type { ConsensusParts } from './consensus-parts.ts';
 import type { Foundation } from './foundation.ts';
 import type { RpcParts } from './rpc-parts.ts';
@@ -27,7 +29,7 @@ export function federationParts(
   const { datacenter, primaryDatacenter } = plan;
   const latch = createSupportLatch();
   const dutyLog = log.child('leader-duties');
-  const duties = federationDuties({
+  const federation = federationDuties({
     post: bus.postFor('federation-replicator'),
     log: dutyLog.child('federation'),
     clock: world.clock,
@@ -42,6 +44,9 @@ export function federationParts(
     knownDatacenters: () => rpc.router.view().datacenters.map(({ name }) => name),
     token: () => '',
   });
+  const duties = plan.connect.enabled
+    ? [authorityDuty(base, raft, rpc), ...federation]
+    : federation;
   const support = createFederationSupportActor({
     log: log.child('federation-support'),
     store: raft.store,
@@ -67,6 +72,30 @@ export function federationParts(
       spec('leader-duties', leader, { duties }),
     ],
   };
+}
+
+function authorityDuty(
+  { plan, world, log }: Foundation,
+  raft: ConsensusParts,
+  rpc: RpcParts,
+): ChildSpec {
+  return connectCaDuty({
+    log: log.child('leader-duties').child('connect-ca'),
+    clock: world.clock,
+    random: world.random,
+    rpc: rpc.router.forwarder,
+    raftApply: raft.raftApply,
+    store: raft.store,
+    datacenter: plan.datacenter,
+    primaryDatacenter: plan.primaryDatacenter,
+    settings: { provider: plan.connect.caProvider, config: settingsOf(plan.connect.caConfig) },
+    token: () => '',
+  });
+}
+
+/** A block of HCL comes as a list of one. */
+function settingsOf(config: unknown): OpaqueMap {
+  return ((Array.isArray(config) ? config[0] : config) ?? {}) as OpaqueMap;
 }
 
 function spec(id: string, logic: ChildSpec['logic'], input: unknown): ChildSpec {

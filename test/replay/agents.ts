@@ -52,6 +52,7 @@ export async function startWanProfile(): Promise<RunningAgents> {
     await one.until('/v1/catalog/datacenters', both);
     await one.until('/v1/internal/federation-states', both);
     await one.until('/v1/internal/federation-states?dc=dc2', both);
+    await one.until('/v1/connect/ca/roots?dc=dc2', (text) => text.includes('CERTIFICATE'));
   });
 }
 

@@ -94,6 +94,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
       serverName: () => NODE,
       federationStatesSupported: () => true,
       fireEvent: async () => {},
+      connect: { enabled: true, primary: true },
       datacenterMaps: () => [],
       updateCoordinate: () => {},
     }),

@@ -1,16 +1,12 @@
-/** `ConfigEntry.*` and `ConnectCA.Roots` on a server. Writes run in the primary datacenter only. */
+/** `ConfigEntry.*` on a server. Writes run in the primary datacenter only. */
 
 import { COMMAND_TYPES } from '../../fsm/command-types.ts';
 import { CONFIG_ENTRY_KINDS, ConfigEntryRequest } from '../../model/config-entry.ts';
-import { caConfiguration, caRoots, configEntries, configEntry } from '../../store/index.ts';
+import { configEntries, configEntry } from '../../store/index.ts';
 import { RpcError, type ServedMethod, serve } from '../method.ts';
 import * as method from '../methods/config-entry.ts';
-import { CONNECT_CA_ROOTS } from '../methods/connect-ca.ts';
 import type { EndpointDeps } from './deps.ts';
 import { answerRead } from './read.ts';
-
-/** Identities of the mesh live under `<cluster id>.consul`, whatever the DNS domain is. */
-const TRUST_DOMAIN = 'consul';
 
 /** Kinds that a caller gets who names none: those that Consul 1.8 can decode. */
 const KINDS_BY_DEFAULT: ReadonlySet<string> = new Set(
@@ -49,22 +45,6 @@ export function configEntryEndpoints(deps: EndpointDeps): readonly ServedMethod[
         const { index, result } = configEntries(reader);
         return { index, result: { Entries: result.filter((entry) => kinds.has(entry.Kind)) } };
       });
-    }),
-
-    serve(CONNECT_CA_ROOTS, async (request, origin) => {
-      const answer = await answerRead(deps, request, origin, (reader) => {
-        const { index, result } = caRoots(reader);
-        const { ClusterID = '' } = caConfiguration(reader).result ?? {};
-        return {
-          index,
-          result: {
-            ActiveRootID: result.find((root) => root.Active)?.ID ?? '',
-            TrustDomain: ClusterID === '' ? '' : `${ClusterID}.${TRUST_DOMAIN}`,
-            Roots: result.map((root) => ({ ...root, SigningCert: '', SigningKey: '' })),
-          },
-        };
-      });
-      return { ...answer, KnownLeader: false, LastContact: 0 };
     }),
   ];
 }

@@ -52,6 +52,8 @@ export interface SessionTimers {
 
 export interface EndpointDeps {
   readonly datacenter: string;
+  /** The mesh: whether there is one, and whether its authority is that of this datacenter. */
+  readonly connect: { readonly enabled: boolean; readonly primary: boolean };
   readonly store: StoreSource;
   readonly clock: Clock;
   readonly random: Random;

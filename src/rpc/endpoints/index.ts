@@ -3,6 +3,7 @@
 import type { ServedMethod } from '../method.ts';
 import { catalogEndpoints } from './catalog.ts';
 import { configEntryEndpoints } from './config-entry.ts';
+import { connectCaEndpoints } from './connect-ca.ts';
 import type { EndpointDeps } from './deps.ts';
 import { federationStateEndpoints } from './federation-state.ts';
 import { healthEndpoints } from './health.ts';
@@ -24,5 +25,6 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...internalEndpoints(deps),
     ...coordinateEndpoints(deps),
     ...configEntryEndpoints(deps),
+    ...connectCaEndpoints(deps),
   ];
 }

@@ -100,6 +100,11 @@ export function caProviderState(
   return single(reader, caProviderStatesTable, id);
 }
 
+/** In order of their IDs. */
+export function caProviderStates(reader: StoreReader): Indexed<readonly CAConsulProviderState[]> {
+  return whole(reader, caProviderStatesTable);
+}
+
 export function autopilotConfiguration(reader: StoreReader): Indexed<AutopilotConfig | null> {
   const row = reader.first(autopilotTable, SINGLE_KEY);
   return { index: row?.ModifyIndex ?? 0, result: row ?? null };
