@@ -11,6 +11,7 @@ import type { MemberChange, Proposal } from '../../machines/routes/raft.ts';
 import type { Post } from '../../machines/routes.ts';
 import { EMPTY_CONFIGURATION } from '../../src/consensus/configuration.ts';
 import {
+  type CommandPiece,
   type Consensus,
   ConsensusError,
   type MemberChangeOptions,
@@ -73,6 +74,12 @@ class ConsensusFacade implements Consensus {
     return Promise.all(commands.map((command) => this.#propose('command', command)));
   }
 
+  applyPieces(pieces: readonly CommandPiece[]): Promise<readonly unknown[]> {
+    return Promise.all(
+      pieces.map(({ data, extensions }) => this.#propose('command', data, extensions)),
+    );
+  }
+
   async barrier(): Promise<void> {
     await this.#propose('barrier', NOTHING);
   }
@@ -132,9 +139,13 @@ class ConsensusFacade implements Consensus {
     await this.#ask({ type: 'configuration.change', change, prevIndex });
   }
 
-  #propose(kind: Proposal['kind'], data: Uint8Array): Promise<unknown> {
+  #propose(
+    kind: Proposal['kind'],
+    data: Uint8Array,
+    extensions: Uint8Array | null = null,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#batch.push({ kind, data, reply: replyTo(resolve, reject) });
+      this.#batch.push({ kind, data, extensions, reply: replyTo(resolve, reject) });
       if (this.#batch.length > 1) return;
       queueMicrotask(() => {
         const proposals = this.#batch;

@@ -24,7 +24,7 @@ export function propose(step: Step, proposals: readonly Proposal[]): void {
     Term: node.term,
     Type: proposal.kind === 'barrier' ? ENTRY_TYPE.barrier : ENTRY_TYPE.command,
     Data: proposal.kind === 'barrier' ? null : proposal.data,
-    Extensions: null,
+    Extensions: proposal.extensions,
     AppendedAt: undefined,
   }));
   step.effects.push({ type: 'accept', firstIndex, replies });

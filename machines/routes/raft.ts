@@ -45,6 +45,8 @@ export interface Proposal {
   readonly kind: 'command' | 'barrier';
   /** Empty for a barrier. */
   readonly data: Uint8Array;
+  /** Chunk information of one piece of a split command; `null` for a whole one. */
+  readonly extensions: Uint8Array | null;
   readonly reply: Reply<unknown>;
 }
 

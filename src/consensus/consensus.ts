@@ -84,6 +84,13 @@ export interface StoredSnapshot {
   chunks(): AsyncIterable<Uint8Array>;
 }
 
+/** One log entry of a command that goes in pieces. */
+export interface CommandPiece {
+  readonly data: Uint8Array;
+  /** Which piece of what it is. */
+  readonly extensions: Uint8Array;
+}
+
 /** What a member change names. `prevIndex` 0 = do not compare with the latest configuration. */
 export interface MemberChangeOptions {
   readonly prevIndex: number;
@@ -101,6 +108,11 @@ export interface Consensus {
   apply(command: Uint8Array): Promise<unknown>;
   /** Replicates commands as neighbours in the log; answers in their order. */
   applyBatch(commands: readonly Uint8Array[]): Promise<readonly unknown[]>;
+  /**
+   * Replicates the pieces of a split command as neighbours in the log; answers in their order, that
+   * of the last one for the whole.
+   */
+  applyPieces(pieces: readonly CommandPiece[]): Promise<readonly unknown[]>;
   /** Resolves when everything committed before has been applied here. */
   barrier(): Promise<void>;
   /** Resolves when a majority has confirmed, after the call, that this server leads. */

@@ -4,6 +4,7 @@
  * went wrong. They return the error, wrapped at most once, or log it; never both.
  */
 
+import type { CommandPiece } from '../consensus/consensus.ts';
 import type { Log } from '../log.ts';
 import type { Codec } from '../wire/msgpack/schema.ts';
 import { MsgpackWriter } from '../wire/msgpack/writer.ts';
@@ -18,12 +19,6 @@ export const LARGE_ENTRY_BYTES = 1_048_576;
 /** Callers try again when an error holds this text. */
 export const RESUBMIT_TEXT = 'please resubmit call for rechunking';
 const STRANGE_CHUNK_TEXT = 'unknown type of response back from chunking FSM';
-
-/** One log entry of a command that goes in pieces. */
-export interface CommandPiece {
-  readonly data: Uint8Array;
-  readonly extensions: Uint8Array;
-}
 
 /** What is needed of consensus. Answers may be `Error` values: those are answers. */
 export interface CommandLog {

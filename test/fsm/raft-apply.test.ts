@@ -1,10 +1,11 @@
 /** The one place that looks into answers: whatever fails, callers see a rejection. */
 
 import { describe, expect, it } from 'vitest';
+import type { CommandPiece } from '../../src/consensus/consensus.ts';
 import { CHUNK_BYTES, decodeChunkInfo, encodeChunkInfo } from '../../src/fsm/chunking.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
-import { type CommandPiece, createRaftApply } from '../../src/fsm/raft-apply.ts';
+import { createRaftApply } from '../../src/fsm/raft-apply.ts';
 import { createMemoryLog, silentLog } from '../../src/log.ts';
 import { RegisterRequest } from '../../src/model/catalog.ts';
 import { DirEntry, KVSRequest } from '../../src/model/kv.ts';

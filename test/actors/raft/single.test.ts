@@ -64,6 +64,26 @@ describe('a single server on a real disk', () => {
     expect(second.consensus.view().term).toBe(3);
   });
 
+  it('keeps the pieces of a split command as neighbours, with what tells them apart', async () => {
+    const directory = folder();
+    const first = start(directory);
+    await until(() => !first.consensus.hasState());
+    await first.consensus.bootstrap(CONFIGURATION);
+    await until(() => first.consensus.view().role === 'leader');
+    const piece = (data: string) => ({ data: bytes(data), extensions: bytes('whole') });
+    const answers = Promise.all([
+      first.consensus.apply(bytes('before')),
+      first.consensus.applyPieces([piece('one'), piece('two')]),
+      first.consensus.apply(bytes('after')),
+    ]);
+    expect(await answers).toEqual(['ok 3', ['ok 4', 'ok 5'], 'ok 6']);
+    await first.stop();
+    const second = start(directory);
+    await until(() => second.consensus.view().role === 'leader');
+    await second.consensus.barrier();
+    expect(second.applied).toEqual(['before', 'one of whole', 'two of whole', 'after']);
+  });
+
   it('takes a snapshot and starts again from it and the tail', async () => {
     const directory = folder();
     const first = start(directory);

@@ -188,7 +188,8 @@ export class ModelCluster {
   propose(server: Server, data: string): void {
     const reply = { answer: () => {}, refuse: () => {} };
     const tagged = Object.assign(reply, { data });
-    const proposal = { kind: 'command', data: Buffer.from(data), reply: tagged } as const;
+    const whole = { data: Buffer.from(data), extensions: null };
+    const proposal = { kind: 'command', ...whole, reply: tagged } as const;
     this.input(server, { type: 'proposals.submitted', proposals: [proposal] });
   }
 

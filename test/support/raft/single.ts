@@ -23,7 +23,7 @@ export interface NodeOptions {
 
 export interface TestNode {
   readonly consensus: Consensus;
-  /** Commands applied, in order, as text; survives as the state machine's snapshot. */
+  /** Commands applied, in order, as text, pieces with ` of <extensions>`; survives as the state machine's snapshot. */
   readonly applied: readonly string[];
   readonly views: readonly RaftView[];
   /** Error that ended the actor. */
@@ -110,7 +110,8 @@ export function startRaftNode(options: NodeOptions): TestNode {
 }
 
 function applyOne(applied: string[], entry: CommittedEntry): string {
-  applied.push(Buffer.from(entry.data).toString());
+  const piece = entry.extensions === null ? '' : ` of ${Buffer.from(entry.extensions)}`;
+  applied.push(`${Buffer.from(entry.data)}${piece}`);
   return `ok ${entry.index}`;
 }
 
