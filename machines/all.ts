@@ -2,6 +2,7 @@
 
 import type { AnyStateMachine } from 'xstate';
 import { agentMachine } from './agent/agent.ts';
+import { coordinateSenderMachine } from './agent/coordinate-sender.ts';
 import { localServicesMachine } from './agent/local-services.ts';
 import { demoMachine } from './demo/demo.ts';
 import { configReplicatorMachine } from './federation/config-replicator.ts';
@@ -25,6 +26,7 @@ import { connectionMachine } from './port/connection.ts';
 import { rpcRouterMachine } from './rpc/router.ts';
 import { bootstrapMachine } from './server/bootstrap.ts';
 import { connectCaMachine } from './server/connect-ca.ts';
+import { coordinateBatcherMachine } from './server/coordinate-batcher.ts';
 import { memberReconcilerMachine } from './server/member-reconciler.ts';
 import { serverMachine } from './server/server.ts';
 import { sessionTtlMachine } from './server/session-ttl.ts';
@@ -34,6 +36,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   supervisorMachine,
   agentMachine,
   localServicesMachine,
+  coordinateSenderMachine,
   poolMachine,
   serverMachine,
   fsmMachine,
@@ -41,6 +44,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   memberReconcilerMachine,
   connectCaMachine,
   sessionTtlMachine,
+  coordinateBatcherMachine,
   alpnListenerMachine,
   connectionMachine,
   rpcRouterMachine,

@@ -13,6 +13,7 @@ import type { GossipMessages } from './routes/gossip.ts';
 import type { HttpMessages } from './routes/http.ts';
 import type { RaftMessages } from './routes/raft.ts';
 import type { RpcMessages } from './routes/rpc.ts';
+import type { ServerMessages } from './routes/server.ts';
 import type { StoreMessages } from './routes/store.ts';
 import type { SupervisionMessages } from './routes/supervision.ts';
 
@@ -23,6 +24,7 @@ export interface Messages
     HttpMessages,
     RaftMessages,
     RpcMessages,
+    ServerMessages,
     StoreMessages,
     SupervisionMessages {}
 

@@ -26,7 +26,7 @@ export function agentSelf(base: Foundation, sources: SelfSources): AgentSelf {
     nodeId: base.nodeId,
     server: plan.role === 'server',
     debugConfig: debugConfig(base),
-    coordinate: null,
+    coordinate: plan.disableCoordinates ? null : (views.lanCoordinates?.own ?? null),
     member,
     stats: {
       agent: agentSection(sources),

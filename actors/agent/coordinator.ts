@@ -27,6 +27,7 @@ export function createAgentActor(deps: CoordinatorDeps) {
   return agentMachine.provide({
     actions: {
       shareMembers: (_, { view }) => base.views.takeMembers(view),
+      shareCoordinates: (_, { view }) => base.views.takeCoordinates(view),
       takeEvents: (_, { events }) => {
         for (const event of events) takeEvent(deps, event);
       },

@@ -1,6 +1,6 @@
 /** What the RPC endpoints of a server need, taken from the parts that own it. */
 
-import { datacenterOrder } from '../../src/agent/datacenter-order.ts';
+import { datacenterMaps, datacenterOrder } from '../../src/agent/datacenter-order.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import type { RaftApply } from '../../src/fsm/raft-apply.ts';
 import { serverOfMember } from '../../src/model/consul-tags.ts';
@@ -59,8 +59,11 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
         { timeoutMs: FIRE_TIMEOUT_MS },
       );
     },
-    datacenterMaps: () => [],
-    updateCoordinate: () => {},
+    datacenterMaps: () => datacenterMaps(base.views.wan, base.views.wanCoordinates),
+    updateCoordinate: (coordinate) =>
+      base.bus
+        .postFor('server')
+        .send('coordinate-batcher', { type: 'coordinates.update', coordinates: [coordinate] }),
   };
 }
 
@@ -85,6 +88,8 @@ function knownDatacenters(base: Foundation, router: RouterView): readonly string
   return datacenterOrder(
     base.plan.datacenter,
     router.datacenters.map(({ name }) => name),
+    base.views.wan,
+    base.views.wanCoordinates,
   );
 }
 

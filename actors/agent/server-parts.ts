@@ -29,6 +29,7 @@ import type { LanListener } from '../gossip/lan.ts';
 import { createAlpnListenerActor } from '../port/alpn-listener.ts';
 import { createPortCounts } from '../port/connections.ts';
 import { createBootstrapActor } from '../server/bootstrap.ts';
+import { createCoordinateBatcherActor } from '../server/coordinate-batcher.ts';
 import { createMemberReconcilerActor } from '../server/member-reconciler.ts';
 import { createServerActor } from '../server/server.ts';
 import { createSessionTtlActor } from '../server/session-ttl.ts';
@@ -93,13 +94,20 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
   };
 }
 
+/** What exists on clients too. */
+const EVERYWHERE: readonly LanListener[] = [
+  'agent',
+  'rpc-router',
+  'local-services',
+  'coordinate-sender',
+];
+
 /** Who of a server hears of members; names that do not run in this one are passed over. */
 const LAN_LISTENERS = receiversOf('gossip.lan', 'lan-members.changed').filter(isOfServer);
 const WAN_LISTENERS = receiversOf('gossip.wan', 'wan-members.changed');
 
-/** The agent as a whole, the router and the agent's services exist on clients too. */
 function isOfServer(name: LanListener): boolean {
-  return name !== 'agent' && name !== 'rpc-router' && name !== 'local-services';
+  return !EVERYWHERE.includes(name);
 }
 
 function gatewayPicker(base: Foundation): FailoverPicker {
@@ -249,11 +257,16 @@ function dutySpecs(
     timers: raft.sessionTimers,
     sessions: () => sessions(raft.store.view()).result,
   });
+  const batcher = createCoordinateBatcherActor({
+    log: log.child('coordinate-batcher'),
+    raftApply: raft.raftApply,
+  });
   return [
     permanent('server', server),
     permanent('raft-bootstrap', bootstrap, bootstrapInput(base)),
     permanent('member-reconciler', reconciler),
     permanent('session-ttl', sessionTtl),
+    permanent('coordinate-batcher', batcher),
   ];
 }
 

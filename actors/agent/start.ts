@@ -22,6 +22,7 @@ import { type Inspector, startInspector } from '../console.ts';
 import { createSupervisorActor, type Root, startRoot } from '../supervisor.ts';
 import { createAgentFacts } from './agent-facts.ts';
 import { clientParts } from './client-parts.ts';
+import { coordinateParts } from './coordinate-sender.ts';
 import { createAgentActor } from './coordinator.ts';
 import type { Foundation } from './foundation.ts';
 import { createHttpDoorActor, openHttpDoor } from './http-door.ts';
@@ -74,6 +75,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     'agent',
     'rpc-router',
     'local-services',
+    'coordinate-sender',
     ...(server?.lanListeners ?? client?.lanListeners ?? []),
   ]);
   const local = await localParts(base, rpc.router.forwarder, request.material.caPem);
@@ -98,6 +100,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     cache,
     clock: world.clock,
     random: world.random,
+    coordinates: plan.disableCoordinates ? 'disabled' : 'enabled',
     kvValueBytesMax: plan.limits.kvMaxValueSize,
   };
   const listeners =
@@ -137,6 +140,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     lan.transport,
     lan.pool,
     ...local.children,
+    ...coordinateParts(base, rpc.router.forwarder),
     {
       id: 'http-door',
       logic: createHttpDoorActor(listeners, cache),

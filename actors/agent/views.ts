@@ -1,11 +1,13 @@
 /** The latest views of what other actors publish, for those who read synchronously. */
 
 import type { RaftView } from '../../src/consensus/consensus.ts';
-import type { MembersView } from '../../src/model/member.ts';
+import type { CoordinatesView, MembersView } from '../../src/model/member.ts';
 
 export class AgentViews {
   #lan: MembersView | undefined;
   #wan: MembersView | undefined;
+  #lanCoordinates: CoordinatesView | undefined;
+  #wanCoordinates: CoordinatesView | undefined;
   /** Of the raft node; `undefined` on client agents and before its first word. */
   raft: RaftView | undefined;
   /** Whether this server leads and has applied all that former leaders committed. */
@@ -14,6 +16,19 @@ export class AgentViews {
   takeMembers(view: MembersView): void {
     if (view.pool === 'lan') this.#lan = view;
     else this.#wan = view;
+  }
+
+  takeCoordinates(view: CoordinatesView): void {
+    if (view.pool === 'lan') this.#lanCoordinates = view;
+    else this.#wanCoordinates = view;
+  }
+
+  get lanCoordinates(): CoordinatesView | undefined {
+    return this.#lanCoordinates;
+  }
+
+  get wanCoordinates(): CoordinatesView | undefined {
+    return this.#wanCoordinates;
   }
 
   get lan(): MembersView | undefined {

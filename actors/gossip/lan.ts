@@ -2,13 +2,16 @@
 
 import type { PoolConfig } from '../../machines/gossip/config.ts';
 import type { poolMachine } from '../../machines/gossip/pool.ts';
-import type { Post, Route } from '../../machines/routes.ts';
+import { type Post, type Route, receiversOf } from '../../machines/routes.ts';
 import type { Log } from '../../src/log.ts';
 import type { World } from '../../src/world/world.ts';
 import { createPoolActor, type PoolFiles } from './pool.ts';
 
 /** Who hears of LAN members; only those that run on this agent. */
 export type LanListener = Extract<Route, { from: 'gossip.lan'; type: 'lan-members.changed' }>['to'];
+
+/** Who hears of coordinates; the bus passes over those that do not run on this agent. */
+const COORDINATE_LISTENERS = receiversOf('gossip.lan', 'coordinates.changed');
 
 export interface LanGossipDeps {
   readonly world: World;
@@ -31,6 +34,9 @@ export function createLanGossipActor(deps: LanGossipDeps): typeof poolMachine {
         post.send(transport, { type: 'stream.open', id, to, timeoutMs }),
       publish: (view) => {
         for (const to of listeners) post.send(to, { type: 'lan-members.changed', view });
+      },
+      publishCoordinates: (view) => {
+        for (const to of COORDINATE_LISTENERS) post.send(to, { type: 'coordinates.changed', view });
       },
       deliverEvents: (events) =>
         post.send('agent', { type: 'user-events.received', pool: 'lan', events }),

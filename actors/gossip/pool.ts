@@ -6,7 +6,7 @@ import { type PoolMachineEvent, poolMachine } from '../../machines/gossip/pool.t
 import type { PoolInput } from '../../machines/gossip/start.ts';
 import type { GossipPeer, OutgoingPacket, ReceivedQuery } from '../../machines/routes/gossip.ts';
 import type { Log } from '../../src/log.ts';
-import type { MembersView, UserEvent } from '../../src/model/member.ts';
+import type { CoordinatesView, MembersView, UserEvent } from '../../src/model/member.ts';
 import type { KeyRing } from '../../src/wire/gossip/keyring.ts';
 import { labelHeader } from '../../src/wire/gossip/packet.ts';
 import { NONCE_BYTES, seal } from '../../src/wire/gossip/seal.ts';
@@ -27,6 +27,7 @@ export interface PoolDoors {
   sendPackets(packets: readonly OutgoingPacket[]): void;
   openStream(id: number, to: GossipPeer, timeoutMs: number): void;
   publish(view: MembersView): void;
+  publishCoordinates(view: CoordinatesView): void;
   deliverEvents(events: readonly UserEvent[]): void;
   deliverQueries(queries: readonly ReceivedQuery[]): void;
 }
@@ -94,6 +95,7 @@ export function createPoolActor(deps: PoolDeps): typeof poolMachine {
         for (const reply of params.replies) reply.deliver();
       },
       publishMembers: (_, params) => deps.doors.publish(params.view),
+      publishCoordinates: (_, params) => deps.doors.publishCoordinates(params.view),
       deliverEvents: (_, params) => deps.doors.deliverEvents(params.events),
       deliverQueries: (_, params) => deps.doors.deliverQueries(params.queries),
       saveSnapshot: ({ context }, params) => runtime.save(params.lines, context.input.snapshot),

@@ -33,6 +33,7 @@ export function createWanGossipActor(deps: WanGossipDeps): typeof poolMachine {
       publish: (view) => {
         for (const to of listeners) post.send(to, { type: 'wan-members.changed', view });
       },
+      publishCoordinates: (view) => post.send('agent', { type: 'coordinates.changed', view }),
       deliverEvents: (events) =>
         post.send('agent', { type: 'user-events.received', pool: 'wan', events }),
       deliverQueries: (queries) =>

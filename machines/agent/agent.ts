@@ -5,7 +5,7 @@
  */
 
 import { setup } from 'xstate';
-import type { MembersView, PoolKind, UserEvent } from '../../src/model/member.ts';
+import type { CoordinatesView, MembersView, PoolKind, UserEvent } from '../../src/model/member.ts';
 import type { Message, Reply } from '../messages.ts';
 
 /** What a signal means: Consul's `leave_on_terminate` and `skip_leave_on_interrupt`. */
@@ -19,6 +19,7 @@ export type AgentEvent =
   | Message<'reload.requested'>
   | Message<'lan-members.changed'>
   | Message<'wan-members.changed'>
+  | Message<'coordinates.changed'>
   | Message<'user-events.received'>
   | Message<'queries.received'>
   | Message<'primary-gateways.discovered'>
@@ -48,6 +49,7 @@ const agentSetup = setup({
   },
   actions: {
     shareMembers: (_, _params: { readonly view: MembersView }) => {},
+    shareCoordinates: (_, _params: { readonly view: CoordinatesView }) => {},
     takeEvents: (
       _,
       _params: { readonly pool: PoolKind; readonly events: readonly UserEvent[] },
@@ -92,6 +94,9 @@ export const agentMachine = agentSetup.createMachine({
     },
     'wan-members.changed': {
       actions: { type: 'shareMembers', params: ({ event }) => ({ view: event.view }) },
+    },
+    'coordinates.changed': {
+      actions: { type: 'shareCoordinates', params: ({ event }) => ({ view: event.view }) },
     },
   },
   states: {

@@ -1,7 +1,7 @@
 /** What a transition of the pool wants done, as data. */
 
 import type { LogFields, LogLevel } from '../../src/log.ts';
-import type { MembersView, UserEvent } from '../../src/model/member.ts';
+import type { CoordinatesView, MembersView, UserEvent } from '../../src/model/member.ts';
 import type { KeyRing } from '../../src/wire/gossip/keyring.ts';
 import type { SnapshotLine } from '../../src/wire/gossip/snapshot.ts';
 import type { Reply } from '../messages.ts';
@@ -67,6 +67,7 @@ export interface Effects {
   readonly snapshot: SnapshotLine[];
   readonly logs: LogOrder[];
   view: MembersView | null;
+  coordinates: CoordinatesView | null;
   keyRing: KeyRing | null;
 }
 
@@ -82,6 +83,7 @@ export function noEffects(): Effects {
     snapshot: [],
     logs: [],
     view: null,
+    coordinates: null,
     keyRing: null,
   };
 }

@@ -9,7 +9,7 @@
 
 import { setup } from 'xstate';
 import type { LogLevel } from '../../src/log.ts';
-import type { MembersView, UserEvent } from '../../src/model/member.ts';
+import type { CoordinatesView, MembersView, UserEvent } from '../../src/model/member.ts';
 import type { KeyRing } from '../../src/wire/gossip/keyring.ts';
 import type { SnapshotLine } from '../../src/wire/gossip/snapshot.ts';
 import type { ByteStream } from '../../src/world/world.ts';
@@ -62,6 +62,7 @@ const s = setup({
     resolveAddresses: (_, _params: { orders: readonly ResolveOrder[] }) => {},
     deliverReplies: (_, _params: { replies: readonly ReplyOrder[] }) => {},
     publishMembers: (_, _params: { view: MembersView }) => {},
+    publishCoordinates: (_, _params: { view: CoordinatesView }) => {},
     deliverEvents: (_, _params: { events: readonly UserEvent[] }) => {},
     deliverQueries: (_, _params: { queries: readonly ReceivedQuery[] }) => {},
     saveSnapshot: (_, _params: { lines: readonly SnapshotLine[] }) => {},
@@ -103,6 +104,8 @@ function perform(enqueue: Enqueue, effects: Effects, pool: PoolState): void {
   const lines = effects.snapshot;
   if (lines.length > 0) enqueue({ type: 'saveSnapshot', params: { lines } });
   if (effects.view) enqueue({ type: 'publishMembers', params: { view: effects.view } });
+  const { coordinates } = effects;
+  if (coordinates) enqueue({ type: 'publishCoordinates', params: { view: coordinates } });
   if (events.length > 0) enqueue({ type: 'deliverEvents', params: { events } });
   if (queries.length > 0) enqueue({ type: 'deliverQueries', params: { queries } });
   if (replies.length > 0) enqueue({ type: 'deliverReplies', params: { replies } });

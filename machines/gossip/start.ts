@@ -74,6 +74,8 @@ export function initialState(input: PoolInput): PoolState {
     savedClock: 0n,
     vivaldi: VIVALDI_START,
     coordinates: new Map(),
+    toldCoordinates: null,
+    coordinatesAtMs: nowMs,
     viewVersion: 0,
     counts: { packetsUnreadable: 0, messagesDropped: 0, probesFailed: 0, refutations: 0 },
     logs: { sinceMs: nowMs, lines: 0, dropped: 0 },

@@ -4,7 +4,7 @@
  * copies what it changes. Times are monotonic milliseconds of the events.
  */
 
-import type { Coordinate, Member, UserEvent } from '../../src/model/member.ts';
+import type { Coordinate, CoordinatesView, Member, UserEvent } from '../../src/model/member.ts';
 import type { KeyRing } from '../../src/wire/gossip/keyring.ts';
 import type { Query } from '../../src/wire/gossip/serf.ts';
 import type { Reply } from '../messages.ts';
@@ -226,6 +226,9 @@ export interface PoolState {
   readonly savedClock: bigint;
   readonly vivaldi: Vivaldi;
   readonly coordinates: ReadonlyMap<string, Coordinate>;
+  /** The coordinates as they were last published, and when they may be again. */
+  readonly toldCoordinates: CoordinatesView | null;
+  readonly coordinatesAtMs: number;
   readonly viewVersion: number;
   readonly counts: PoolCounts;
   readonly logs: LogAllowance;

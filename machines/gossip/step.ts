@@ -45,6 +45,7 @@ import {
   exchangeRequested,
   startJoin,
 } from './sync.ts';
+import { tellCoordinates } from './told-coordinates.ts';
 import { advance, dueMs } from './upkeep.ts';
 import { type QueueName, Work } from './work.ts';
 
@@ -95,6 +96,7 @@ export function stepPool(state: PoolState, event: PoolEvent, nowMs: number): Poo
   handle(work, event);
   if (work.values.conflicted) resolveConflict(work);
   saveClock(work);
+  tellCoordinates(work);
   const wakeMs = dueMs(work);
   return { state: work.finish(), effects: work.effects, wakeMs };
 }

@@ -6,7 +6,7 @@
  * and queries. Commands are questions; a refusal's message is serf's text.
  */
 
-import type { MembersView, PoolKind, UserEvent } from '../../src/model/member.ts';
+import type { CoordinatesView, MembersView, PoolKind, UserEvent } from '../../src/model/member.ts';
 import type { ByteStream, Endpoint } from '../../src/world/world.ts';
 import type { Reply } from '../messages.ts';
 import type { RouteShape } from './shape.ts';
@@ -85,6 +85,8 @@ export interface GossipMessages {
 
   'lan-members.changed': { readonly view: MembersView };
   'wan-members.changed': { readonly view: MembersView };
+  /** Where members are, at most once a second. */
+  'coordinates.changed': { readonly view: CoordinatesView };
   'user-events.received': { readonly pool: PoolKind; readonly events: readonly UserEvent[] };
   'queries.received': { readonly pool: PoolKind; readonly queries: readonly ReceivedQuery[] };
 
@@ -148,6 +150,9 @@ const WHY = {
   accepted: 'a peer wants to exchange tables',
   members: 'who serves which datacenter',
   events: 'what members tell the whole pool',
+  coordinates: 'how far away members and datacenters are',
+  own: 'the coordinate that the servers are told',
+  rate: 'the more members, the rarer each tells its coordinate',
 } as const;
 
 export const GOSSIP_ROUTES = [
@@ -202,6 +207,10 @@ export const GOSSIP_ROUTES = [
     to: 'flood-joiner',
     why: 'who is there already',
   },
+  { from: 'gossip.lan', type: 'coordinates.changed', to: 'agent', why: WHY.coordinates },
+  { from: 'gossip.lan', type: 'coordinates.changed', to: 'coordinate-sender', why: WHY.own },
+  { from: 'gossip.wan', type: 'coordinates.changed', to: 'agent', why: WHY.coordinates },
+  { from: 'gossip.lan', type: 'lan-members.changed', to: 'coordinate-sender', why: WHY.rate },
   { from: 'gossip.lan', type: 'user-events.received', to: 'agent', why: WHY.events },
   { from: 'gossip.lan', type: 'queries.received', to: 'agent', why: WHY.events },
   { from: 'gossip.wan', type: 'user-events.received', to: 'agent', why: WHY.events },

@@ -1,6 +1,15 @@
-/** Routes of the server as a whole and of the founding of its raft group. */
+/**
+ * Routes of the server as a whole, of the founding of its raft group, and of the coordinates that
+ * agents tell it.
+ */
 
+import type { Coordinate } from '../../src/model/coordinate.ts';
 import type { RouteShape } from './shape.ts';
+
+export interface ServerMessages {
+  /** To be written to the store with the next batch. */
+  'coordinates.update': { readonly coordinates: readonly Coordinate[] };
+}
 
 export const SERVER_ROUTES = [
   {
@@ -30,4 +39,10 @@ export const SERVER_ROUTES = [
     why: 'the leader keeps the timers',
   },
   { from: 'raft', type: 'leadership.lost', to: 'session-ttl', why: 'another one keeps them' },
+  {
+    from: 'server',
+    type: 'coordinates.update',
+    to: 'coordinate-batcher',
+    why: 'many coordinates make one log entry',
+  },
 ] as const satisfies readonly RouteShape[];

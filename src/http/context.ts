@@ -13,6 +13,8 @@ export interface HttpContext {
   readonly cache: AgentCache;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether `disable_coordinates` leaves the routes of coordinates open. */
+  readonly coordinates: 'enabled' | 'disabled';
   /** `limits.kv_max_value_size`, bytes. */
   readonly kvValueBytesMax: number;
 }

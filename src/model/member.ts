@@ -66,3 +66,19 @@ export interface Coordinate {
   readonly Height: number;
   readonly Vec: readonly number[];
 }
+
+/** What a pool knows of where its members are. Published anew at most once a second. */
+export interface CoordinatesView {
+  readonly pool: PoolKind;
+  /** Name of this very node in the pool. */
+  readonly self: string;
+  readonly own: Coordinate;
+  /** By name; only members that have answered a ping with theirs. */
+  readonly others: ReadonlyMap<string, Coordinate>;
+}
+
+/** Where a member is, `null` when that is not known. */
+export function coordinateOf(view: CoordinatesView | undefined, name: string): Coordinate | null {
+  if (view === undefined) return null;
+  return name === view.self ? view.own : (view.others.get(name) ?? null);
+}

@@ -30,6 +30,8 @@ const NAMES: ReadonlySet<string> = new Set([
   'federation-replicator',
   'federation-anti-entropy',
   'local-services',
+  'coordinate-sender',
+  'coordinate-batcher',
   'proxy-watch',
   'gateway',
   'gateway-registration',

@@ -53,6 +53,9 @@ export async function startWanProfile(): Promise<RunningAgents> {
     await one.until('/v1/internal/federation-states', both);
     await one.until('/v1/internal/federation-states?dc=dc2', both);
     await one.until('/v1/connect/ca/roots?dc=dc2', (text) => text.includes('CERTIFICATE'));
+    const synced = (text: string): boolean => text.includes('consul-network-segment');
+    await one.until('/v1/catalog/nodes', synced);
+    await one.until('/v1/catalog/nodes?dc=dc2', synced);
   });
 }
 

@@ -127,6 +127,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
       cache,
       clock: world.clock,
       random: world.random,
+      coordinates: 'enabled',
       kvValueBytesMax: KV_VALUE_BYTES_DEFAULT_MAX,
     },
   });

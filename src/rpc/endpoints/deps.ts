@@ -70,7 +70,7 @@ export interface EndpointDeps {
   federationStatesSupported(): boolean;
   /** Fires a user event in the LAN pool. `name` is the user's, without prefix. */
   fireEvent(name: string, payload: Uint8Array): Promise<void>;
-  /** Coordinates of the servers of all datacenters, from the WAN pool. */
+  /** Coordinates of the servers of all datacenters, as far as they are known. */
   datacenterMaps(): readonly DatacenterMap[];
   /** Takes a coordinate for the next batch written to the store. */
   updateCoordinate(coordinate: Coordinate): void;

@@ -1,20 +1,10 @@
-/** Sorting by estimated round-trip time (Vivaldi coordinates with height and adjustment). */
+/** Sorting by estimated round-trip time. */
 
 import type { QuerySource } from '../../model/blocks.ts';
 import type { NetworkCoordinate } from '../../model/coordinate.ts';
+import { roundTripSeconds } from '../../model/round-trip.ts';
 import { nodeCoordinates } from '../../store/index.ts';
 import type { StoreReader } from '../../store/view.ts';
-
-/** Estimated round trip between two coordinates, in seconds. */
-export function roundTripSeconds(a: NetworkCoordinate, b: NetworkCoordinate): number {
-  let squares = 0;
-  const left = a.Vec ?? [];
-  const right = b.Vec ?? [];
-  for (const [at, one] of left.entries()) squares += (one - (right[at] ?? 0)) ** 2;
-  const raw = Math.sqrt(squares) + a.Height + b.Height;
-  const adjusted = raw + a.Adjustment + b.Adjustment;
-  return adjusted > 0 ? adjusted : raw;
-}
 
 /**
  * Sorts by distance from the node that asks; those without a coordinate go last, in their order.

@@ -12,6 +12,7 @@ test('the model reaches every state and transition of an agent', () => {
     { type: 'reload.requested', signal: 'SIGHUP' },
     { type: 'lan-members.changed', view: {} } as AgentEvent,
     { type: 'wan-members.changed', view: {} } as AgentEvent,
+    { type: 'coordinates.changed', view: {} } as AgentEvent,
     { type: 'user-events.received', pool: 'lan', events: [] },
     { type: 'primary-gateways.discovered', addresses: [] },
     { type: 'retry-join.exhausted', error: 'max retries' },
