@@ -1,7 +1,7 @@
 /** Term and vote on disk: one small file, replaced in one step. */
 
-import { crc32 } from 'node:zlib';
 import type { HardState } from '../../machines/raft/node.ts';
+import { decodeOwnFile, encodeOwnFile } from '../../src/wire/own-file.ts';
 import type { Disk } from '../../src/world/world.ts';
 
 /** The file with term and vote does not check. */
@@ -27,22 +27,19 @@ export class StableStore {
   /** Term 0 and no vote when nothing was ever saved. Throws `CorruptVoteError`. */
   async load(): Promise<HardState> {
     if (!(await this.#disk.exists(this.#path))) return { term: 0, votedFor: '' };
-    const text = Buffer.from(await this.#disk.readFile(this.#path)).toString('utf8');
-    const [sum, body] = text.trimEnd().split(' ', 2);
-    if (sum === undefined || body === undefined || sum !== checksum(body)) {
-      throw new CorruptVoteError(this.#path);
-    }
-    const { term, votedFor } = JSON.parse(body) as HardState;
-    return { term, votedFor };
+    const held = decodeOwnFile(await this.#disk.readFile(this.#path))?.value;
+    if (!isHardState(held)) throw new CorruptVoteError(this.#path);
+    return { term: held.term, votedFor: held.votedFor };
   }
 
   /** Durable when it resolves. */
   async save({ term, votedFor }: HardState): Promise<void> {
-    const body = JSON.stringify({ term, votedFor });
-    await this.#disk.writeFileAtomic(this.#path, Buffer.from(`${checksum(body)} ${body}\n`));
+    await this.#disk.writeFileAtomic(this.#path, encodeOwnFile({ term, votedFor }));
   }
 }
 
-function checksum(body: string): string {
-  return crc32(body).toString(16).padStart(8, '0');
+function isHardState(value: unknown): value is HardState {
+  if (typeof value !== 'object' || value === null) return false;
+  const { term, votedFor } = value as Partial<HardState>;
+  return Number.isSafeInteger(term) && typeof votedFor === 'string';
 }
