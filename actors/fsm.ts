@@ -2,6 +2,7 @@
 
 import { type FsmInternalEvent, fsmMachine } from '../machines/fsm.ts';
 import type { Post } from '../machines/routes.ts';
+import { toError } from '../src/error-text.ts';
 import type { Fsm } from '../src/fsm/fsm.ts';
 import type { LockDelays } from '../src/store/lock-delays.ts';
 
@@ -38,7 +39,7 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
         const tell = (event: FsmInternalEvent): void => self.send(event);
         fsm.restore(chunks, index).then(
           () => tell({ type: 'restore.done', view: fsm.store.view() }),
-          (error: unknown) => tell({ type: 'restore.failed', error: asError(error) }),
+          (error: unknown) => tell({ type: 'restore.failed', error: toError(error) }),
         );
       },
       refuseRestore: (_, { reply }) => reply.refuse(new Error(RESTORING)),
@@ -57,8 +58,4 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
 /** A view encodes itself slice by slice, whenever its reader is ready for more. */
 async function* slices(state: Generator<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* state;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,5 +1,6 @@
 /** Pure decisions of a supervisor: what to stop and what to start, after what happened. */
 
+import { textOf } from '../src/error-text.ts';
 import type {
   ChildSpec,
   ChildStatus,
@@ -141,8 +142,4 @@ function comesBack(context: SupervisorContext, id: string): boolean {
 export function backoffMs(context: SupervisorContext): number {
   const [first, most] = context.backoffMs;
   return Math.min(most, first * 2 ** Math.max(0, context.recentRestarts - 1));
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

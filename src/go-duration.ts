@@ -11,6 +11,8 @@ const UNITS: Readonly<Record<string, number>> = {
   h: 3600e9,
 };
 
+const NS_PER_MS = 1e6;
+
 const TERM = /^(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/;
 
 /** Parses a Go duration to nanoseconds; `null` when it is none. */
@@ -27,6 +29,12 @@ export function parseGoDuration(text: string): number | null {
     rest = rest.slice(term[0].length);
   }
   return total > 9.223372036854775e18 ? null : sign * Math.round(total);
+}
+
+/** Parses a Go duration to milliseconds, fractions included; `null` when it is none. */
+export function parseGoDurationMs(text: string): number | null {
+  const nanoseconds = parseGoDuration(text);
+  return nanoseconds === null ? null : nanoseconds / NS_PER_MS;
 }
 
 /** Why `time.ParseDuration` refuses a text. */

@@ -1,5 +1,6 @@
 /** One run of an HTTP or TCP check over the world's network. Never rejects: a failure is a result. */
 
+import { textOf } from '../../src/error-text.ts';
 import type { CheckRun } from '../../src/local/definitions.ts';
 import { type ProbeAnswer, probeHttp } from '../../src/local/http-probe.ts';
 import type { ByteStream, World } from '../../src/world/world.ts';
@@ -52,7 +53,7 @@ export async function probeHttpCheck(
       output: `HTTP ${run.method} ${run.url}: ${answer.statusText} Output: ${text}`,
     };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = textOf(error);
     const method = run.method.charAt(0) + run.method.slice(1).toLowerCase();
     return { status: 'critical', output: `${method} "${run.url}": ${text}` };
   } finally {
@@ -153,7 +154,7 @@ async function connect(
 function dialText(address: string, error: unknown): string {
   const code = (error as { readonly code?: unknown }).code;
   const known = typeof code === 'string' ? CONNECT_TEXTS[code] : undefined;
-  const text = known ?? (error instanceof Error ? error.message : String(error));
+  const text = known ?? textOf(error);
   return `dial tcp ${address}: ${text}`;
 }
 

@@ -7,8 +7,8 @@ import type { Consensus } from '../../src/consensus/consensus.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { createRaftApply, type RaftApply } from '../../src/fsm/raft-apply.ts';
+import { joinHostPort, splitHostPort } from '../../src/host-port.ts';
 import { Session, SessionRequest } from '../../src/model/session.ts';
-import { hostPort } from '../../src/reconcile/raft-difference.ts';
 import type { Dialer } from '../../src/rpc/dialer.ts';
 import { LockDelays } from '../../src/store/lock-delays.ts';
 import { SessionTimers } from '../../src/store/session-timers.ts';
@@ -35,7 +35,7 @@ export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts
   const fsm = new Fsm({ log: log.child('fsm') });
   const self = {
     id: base.nodeId,
-    address: hostPort(plan.addresses.advertiseLan, plan.ports.server),
+    address: joinHostPort(plan.addresses.advertiseLan, plan.ports.server),
   };
   const lockDelays = new LockDelays(world.clock);
   const { logic, consensus } = createRaft({
@@ -45,7 +45,7 @@ export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts
     log: log.child('raft'),
     directory: `${plan.dataDir ?? ''}/raft`,
     self,
-    dial: (peer) => dialer.dial(raftTarget(base, peer)),
+    dial: async (peer) => dialer.dial(raftTarget(base, peer)),
   });
   const raftApply = createRaftApply({ consensus, random: world.random, log: log.child('raft') });
   const sessionTimers = new SessionTimers({
@@ -98,14 +98,11 @@ function endOf(datacenter: string, id: string): SessionRequest {
 
 /** Raft peers are always of the own datacenter; their node name only labels the connection. */
 function raftTarget(base: Foundation, peer: { readonly id: string; readonly address: string }) {
-  const at = peer.address.lastIndexOf(':');
+  const { host, port } = splitHostPort(peer.address);
   return {
     datacenter: base.plan.datacenter,
     node: peer.id,
-    address: {
-      address: peer.address.slice(0, at).replace(/^\[|\]$/g, ''),
-      port: Number(peer.address.slice(at + 1)),
-    },
+    address: { address: host, port },
     kind: 'raft',
   } as const;
 }

@@ -3,8 +3,8 @@
 import { datacenterMaps, datacenterOrder } from '../../src/agent/datacenter-order.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import type { RaftApply } from '../../src/fsm/raft-apply.ts';
+import { joinHostPort } from '../../src/host-port.ts';
 import { serverOfMember } from '../../src/model/consul-tags.ts';
-import { hostPort } from '../../src/reconcile/raft-difference.ts';
 import type { ConsensusView, EndpointDeps } from '../../src/rpc/endpoints/deps.ts';
 import type { RouterView } from '../../src/rpc/router-view.ts';
 import type { LockDelays } from '../../src/store/lock-delays.ts';
@@ -96,7 +96,8 @@ function knownDatacenters(base: Foundation, router: RouterView): readonly string
 function serverNameAt(base: Foundation, address: string): string | null {
   for (const member of base.views.lan?.members.values() ?? []) {
     const server = serverOfMember(member);
-    if (server !== null && hostPort(server.address, server.port) === address) return server.name;
+    if (server !== null && joinHostPort(server.address, server.port) === address)
+      return server.name;
   }
   return null;
 }

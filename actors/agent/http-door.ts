@@ -1,6 +1,7 @@
 /** The HTTP door as an actor: listens on all client addresses while it lives. */
 
 import { fromCallback } from 'xstate';
+import { textOf } from '../../src/error-text.ts';
 import type { HttpContext } from '../../src/http/context.ts';
 import { type HttpListener, listenHttp } from '../../src/http/listen.ts';
 import { HTTP_ROUTE_TABLE } from '../../src/http/routes.ts';
@@ -32,7 +33,7 @@ export async function openHttpDoor(deps: HttpDoorDeps): Promise<readonly HttpLis
       );
     } catch (error) {
       await closeAll(opened);
-      const why = error instanceof Error ? error.message : String(error);
+      const why = textOf(error);
       throw new Error(`Error starting HTTP server: ${why}`, { cause: error });
     }
   }

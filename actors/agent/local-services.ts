@@ -3,6 +3,7 @@
 import { fromCallback } from 'xstate';
 import { localServicesMachine } from '../../machines/agent/local-services.ts';
 import type { Post } from '../../machines/routes.ts';
+import { toError } from '../../src/error-text.ts';
 import type { LocalServices } from '../../src/http/local-services.ts';
 import { EMPTY_LOCAL_VIEW, type LocalView } from '../../src/local/definitions.ts';
 import type { NodeFacts, RemoteCopy, SyncWrite } from '../../src/local/sync.ts';
@@ -61,13 +62,13 @@ export function createLocalServicesActor(deps: LocalServicesDeps) {
       readRemote: ({ self }) => {
         readRemote(deps).then(
           (copy) => self.send({ type: 'remote.read', copy }),
-          (error) => self.send({ type: 'remote.failed', error: asError(error) }),
+          (error) => self.send({ type: 'remote.failed', error: toError(error) }),
         );
       },
       write: ({ self }, { writes }) => {
         writeAll(deps, writes).then(
           (outcome) => self.send({ type: 'writes.done', ...outcome }),
-          (error) => self.send({ type: 'writes.done', written: [], error: asError(error) }),
+          (error) => self.send({ type: 'writes.done', written: [], error: toError(error) }),
         );
       },
       armFullSync: ({ self }, { afterMs, spreadMs }) => {
@@ -94,7 +95,7 @@ export function createLocalServicesActor(deps: LocalServicesDeps) {
       commit: (_, { view, reply }) => {
         deps.store.save(view).then(
           () => reply.answer(null),
-          (error) => reply.refuse(asError(error)),
+          (error) => reply.refuse(toError(error)),
         );
       },
       restartTtl: (_, { id }) => runner?.restartTtl(id),
@@ -143,8 +144,8 @@ async function writeAll(
       if (write.kind === 'register') await rpc.call(CATALOG_REGISTER, write.request);
       else await rpc.call(CATALOG_DEREGISTER, write.request);
     } catch (error) {
-      const text = asError(error).message;
-      if (!isSettled(write, text)) return { written, error: asError(error) };
+      const text = toError(error).message;
+      if (!isSettled(write, text)) return { written, error: toError(error) };
       log.warn('the catalog refused a write', { error: text });
     }
     written.push(write);
@@ -198,8 +199,4 @@ export function createLocalServicesFacade(bus: Bus): LocalServices & { close(): 
       await post.ask('local-services', question, limit);
     },
   };
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -2,6 +2,7 @@
 
 import type { PoolConfig } from '../../machines/gossip/config.ts';
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
+import { textOf } from '../../src/error-text.ts';
 import { createLanGossipActor, type LanListener } from '../gossip/lan.ts';
 import { loadPoolInput, type PoolFiles } from '../gossip/pool.ts';
 import { createSocketTransportActor, openSocketTransport } from '../gossip/socket-transport.ts';
@@ -110,7 +111,7 @@ async function openTransport(
   try {
     return await openSocketTransport(world, at);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = textOf(error);
     throw new Error(`Failed to start ${pool} Serf: ${why}`, { cause: error });
   }
 }

@@ -10,6 +10,7 @@ import type { Consensus } from '../../src/consensus/consensus.ts';
 import { createGatewayPicker, type FailoverPicker } from '../../src/federation/gateway-picker.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import type { RaftApply } from '../../src/fsm/raft-apply.ts';
+import { joinHostPort, splitHostPort } from '../../src/host-port.ts';
 import { DCSpecificRequest } from '../../src/model/blocks.ts';
 import { DeregisterRequest, RegisterRequest } from '../../src/model/catalog.ts';
 import {
@@ -17,7 +18,6 @@ import {
   CONSUL_SERVICE,
   SERF_CHECK_ID,
 } from '../../src/reconcile/catalog-difference.ts';
-import { hostPort } from '../../src/reconcile/raft-difference.ts';
 import { serverEndpoints } from '../../src/rpc/endpoints/index.ts';
 import { STATUS_PEERS } from '../../src/rpc/methods/status.ts';
 import { checksOf, nodeByName, nodeServices, sessions } from '../../src/store/index.ts';
@@ -225,13 +225,13 @@ function dutySpecs(
     log: log.child('raft-bootstrap'),
     consensus: raft.consensus,
     selfId: nodeId,
-    peersOf: ({ node, address }) => {
-      const at = address.lastIndexOf(':');
+    peersOf: async ({ node, address }) => {
+      const { host, port } = splitHostPort(address);
       return rpc.pool.call(
         {
           node,
           datacenter: plan.datacenter,
-          address: { address: address.slice(0, at), port: Number(address.slice(at + 1)) },
+          address: { address: host, port },
         },
         STATUS_PEERS,
         DCSpecificRequest.of({ Datacenter: plan.datacenter }),
@@ -281,7 +281,7 @@ function bootstrapInput(base: Foundation): BootstrapInput {
     self: {
       id: nodeId,
       node: plan.node.name,
-      address: hostPort(plan.addresses.advertiseLan, plan.ports.server),
+      address: joinHostPort(plan.addresses.advertiseLan, plan.ports.server),
       expect,
       bootstrap: plan.bootstrap.kind === 'single',
       voter: true,

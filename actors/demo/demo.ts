@@ -13,6 +13,7 @@ import type { DemoFiles } from '../../src/demo/files.ts';
 import { LogFiles } from '../../src/demo/log-files.ts';
 import type { DemoPlan } from '../../src/demo/plan.ts';
 import { Children } from '../../src/demo/processes.ts';
+import { textOf } from '../../src/error-text.ts';
 import { HttpClient } from '../../src/http-client/client.ts';
 import type { World } from '../../src/world/world.ts';
 
@@ -216,8 +217,4 @@ class Checker {
     this.#clients.set(base, client);
     return client;
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,6 +6,7 @@ import {
   configReplicatorMachine,
   type FetchedEntries,
 } from '../../machines/federation/config-replicator.ts';
+import { textOf } from '../../src/error-text.ts';
 import { configReplicationSteps } from '../../src/federation/config-replication.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import type { RaftApply } from '../../src/fsm/raft-apply.ts';
@@ -86,5 +87,5 @@ async function apply(
 }
 
 function wrapped(text: string, cause: unknown): Error {
-  return new Error(`${text}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new Error(`${text}: ${textOf(cause)}`, { cause });
 }

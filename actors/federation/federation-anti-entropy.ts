@@ -5,6 +5,7 @@ import {
   federationAntiEntropyMachine,
   type OwnState,
 } from '../../machines/federation/federation-anti-entropy.ts';
+import { textOf } from '../../src/error-text.ts';
 import { GATEWAY_KIND } from '../../src/federation/gateway-addresses.ts';
 import type { SupportLatch } from '../../src/federation/support.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
@@ -111,6 +112,6 @@ async function writeOwn(
 }
 
 function wrapped(cause: unknown): Error {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = textOf(cause);
   return new Error(`error performing federation state anti-entropy sync: ${text}`, { cause });
 }

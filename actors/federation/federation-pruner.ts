@@ -2,6 +2,7 @@
 
 import { fromPromise } from 'xstate';
 import { federationPrunerMachine } from '../../machines/federation/federation-pruner.ts';
+import { textOf } from '../../src/error-text.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import type { RaftApply } from '../../src/fsm/raft-apply.ts';
 import type { Log } from '../../src/log.ts';
@@ -43,7 +44,7 @@ async function prune(deps: FederationPrunerDeps): Promise<void> {
     try {
       await deps.raftApply(COMMAND_TYPES.FederationState, FederationStateRequest, request);
     } catch (cause) {
-      const text = cause instanceof Error ? cause.message : String(cause);
+      const text = textOf(cause);
       throw new Error(`Failed to delete federation state ${Datacenter}: ${text}`, { cause });
     }
   }

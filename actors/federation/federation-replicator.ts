@@ -6,6 +6,7 @@ import {
   federationReplicatorMachine,
 } from '../../machines/federation/federation-replicator.ts';
 import type { Post } from '../../machines/routes.ts';
+import { textOf } from '../../src/error-text.ts';
 import type { ReplicationStep } from '../../src/federation/replication-diff.ts';
 import type { SupportLatch } from '../../src/federation/support.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
@@ -103,5 +104,5 @@ async function write(deps: FederationReplicatorDeps, step: ReplicationStep): Pro
 }
 
 function wrapped(text: string, cause: unknown): Error {
-  return new Error(`${text}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new Error(`${text}: ${textOf(cause)}`, { cause });
 }

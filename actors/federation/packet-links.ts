@@ -9,6 +9,7 @@ import {
 } from '../../machines/federation/packet-link.ts';
 import type { RemotePackets } from '../../machines/federation/wanfed-transport.ts';
 import type { GossipPeer } from '../../machines/routes/gossip.ts';
+import { toError } from '../../src/error-text.ts';
 import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import {
   dialThroughGateway,
@@ -150,7 +151,7 @@ export class PacketLinks {
       dialed = await dialThroughGateway(this.#options, link.target, PACKET_ALPN);
     } catch (error) {
       counts.dialsFailed += 1;
-      const cause = error instanceof Error ? error : new Error(String(error));
+      const cause = toError(error);
       link.send({ type: 'dial.failed', error: cause });
       return;
     }

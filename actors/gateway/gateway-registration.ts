@@ -5,6 +5,7 @@ import {
   type GatewayRegistrationEvent,
   gatewayRegistrationMachine,
 } from '../../machines/gateway/gateway-registration.ts';
+import { textOf } from '../../src/error-text.ts';
 import type { AgentDoor } from '../../src/gateway/agent-door.ts';
 import type { Registration } from '../../src/gateway/registration.ts';
 import type { Log } from '../../src/log.ts';
@@ -62,8 +63,4 @@ export function createGatewayRegistrationActor(
 function tell(self: AnyActorRef, event: GatewayRegistrationEvent): void {
   // The process may have ended meanwhile.
   if (self.getSnapshot().status === 'active') self.send(event);
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

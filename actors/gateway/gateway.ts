@@ -3,6 +3,7 @@
 import type { AnyActorRef } from 'xstate';
 import { type GatewayEvent, gatewayMachine } from '../../machines/gateway/gateway.ts';
 import type { Post } from '../../machines/routes.ts';
+import { toError } from '../../src/error-text.ts';
 import type { GatewayCounters } from '../../src/gateway/counters.ts';
 import type { Address } from '../../src/gateway/instances.ts';
 import { GatewayProxy, isLoopback } from '../../src/gateway/proxy.ts';
@@ -107,7 +108,7 @@ async function openAll(
     return opened;
   } catch (error) {
     for (const listener of opened) void listener.close();
-    return error instanceof Error ? error : new Error(String(error));
+    return toError(error);
   }
 }
 

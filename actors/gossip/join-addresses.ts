@@ -1,6 +1,7 @@
 /** Finds the peers behind the addresses of a join. */
 
 import type { GossipPeer } from '../../machines/routes/gossip.ts';
+import { textOf } from '../../src/error-text.ts';
 import { parseJoinAddress } from '../../src/wire/gossip/address.ts';
 import type { Network } from '../../src/world/world.ts';
 
@@ -26,7 +27,7 @@ export async function resolveJoinAddresses(
         const resolved = await network.resolve(host);
         return resolved.map((address) => ({ name, address, port }));
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = textOf(error);
         errors.push(`Failed to resolve ${text}: ${reason}`);
         return [];
       }

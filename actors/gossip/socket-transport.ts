@@ -7,6 +7,7 @@ import { fromCallback } from 'xstate';
 import type { Message } from '../../machines/messages.ts';
 import type { GossipPeer, IncomingPacket, OutgoingPacket } from '../../machines/routes/gossip.ts';
 import type { Post } from '../../machines/routes.ts';
+import { toError } from '../../src/error-text.ts';
 import type { ByteStream, Endpoint, Listener, UdpSocket, World } from '../../src/world/world.ts';
 
 /** Datagrams that wait to be handed on; beyond it new ones are dropped and counted. */
@@ -174,7 +175,7 @@ export function createSocketTransportActor(deps: SocketTransportDeps) {
       transport.dial(to, timeoutMs).then(
         (stream) => up({ type: 'stream.opened', id, stream }),
         (error: unknown) => {
-          const failure = error instanceof Error ? error : new Error(String(error));
+          const failure = toError(error);
           up({ type: 'stream.failed', id, error: failure });
         },
       );

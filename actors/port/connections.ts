@@ -11,6 +11,7 @@ import type {
   PortRules,
 } from '../../machines/port/connection.types.ts';
 import type { Post } from '../../machines/routes.ts';
+import { textOf } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
 import { receivePackets } from '../../src/port/packet-link.ts';
 import { RefusalLog } from '../../src/port/refusal-log.ts';
@@ -217,7 +218,7 @@ export class PortConnections {
         ...this.#raftRefusal(connection),
       });
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = textOf(error);
       connection.send({ type: 'tls.failed', text });
     }
   }

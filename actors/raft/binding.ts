@@ -10,6 +10,7 @@ import type { CommittedEntry } from '../../machines/routes/raft.ts';
 import { type Post, receiversOf } from '../../machines/routes.ts';
 import type { RaftConfiguration, RaftServer } from '../../src/consensus/configuration.ts';
 import { ConsensusError, type StoredSnapshot } from '../../src/consensus/consensus.ts';
+import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
@@ -352,7 +353,3 @@ function committed(entry: LogEntry): CommittedEntry {
 }
 
 const NO_BYTES = new Uint8Array(0);
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}

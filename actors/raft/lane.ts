@@ -3,6 +3,7 @@
  * It is dialled when there is something to send, and gone after any error; whoever waited is told.
  */
 
+import { toError } from '../../src/error-text.ts';
 import type { RaftResponse, RaftRpc } from '../../src/wire/raft/messages.ts';
 import { ResponseParser } from '../../src/wire/raft/transport.ts';
 import type { ByteStream, Clock, TimerId } from '../../src/world/world.ts';
@@ -73,7 +74,7 @@ export class Lane {
       },
       (error: unknown) => {
         this.#dialing = false;
-        this.#drop(error instanceof Error ? error : new Error(String(error)));
+        this.#drop(toError(error));
       },
     );
   }

@@ -6,6 +6,7 @@
 import type { PeerAnswer, PeerMessage } from '../../machines/raft/node.ts';
 import type { RaftServer } from '../../src/consensus/configuration.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
+import { toError } from '../../src/error-text.ts';
 import { encodeConfiguration, encodePeers } from '../../src/wire/raft/configuration.ts';
 import {
   type InstallSnapshotRequest,
@@ -215,8 +216,4 @@ class SnapshotExchange {
     this.#drained = undefined;
     resume?.();
   }
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -5,6 +5,7 @@ import type { LogPoint } from '../../machines/raft/log-view.ts';
 import type { Effect, PlacedConfiguration } from '../../machines/raft/node.ts';
 import type { StateSnapshot } from '../../machines/routes/raft.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
+import { textOf } from '../../src/error-text.ts';
 import type { InstallSnapshotRequest } from '../../src/wire/raft/messages.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
@@ -47,7 +48,7 @@ export async function receiveSnapshot(
     await reception.restore(stored);
   } catch (error) {
     await snapshots.remove(stored);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = textOf(error);
     throw new Error(`failed to restore snapshot ${stored.id}: ${reason}`, { cause: error });
   }
   return { at, configuration };

@@ -11,6 +11,7 @@ import { LogView } from '../../machines/raft/log-view.ts';
 import type { Effect, StoredState } from '../../machines/raft/node.ts';
 import { EMPTY_CONFIGURATION } from '../../src/consensus/configuration.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
+import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
 import type { World } from '../../src/world/world.ts';
 import type { LogRecord } from './log-frame.ts';
@@ -217,8 +218,4 @@ async function firstGood(
   }
   if (snapshots.length > 0) throw new Error('none of the snapshots on disk can be restored');
   return undefined;
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

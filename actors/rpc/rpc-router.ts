@@ -2,6 +2,7 @@
 
 import { rpcRouterMachine } from '../../machines/rpc/router.ts';
 import type { PingResult, PingTarget, RouterEvent } from '../../machines/rpc/router.types.ts';
+import { textOf } from '../../src/error-text.ts';
 import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import type { Log } from '../../src/log.ts';
 import type { RpcPool } from '../../src/rpc/client/pool.ts';
@@ -85,7 +86,7 @@ async function pingFirst(pool: RpcPool, target: PingTarget): Promise<PingResult>
       await pool.call(server, STATUS_PING, {});
       return { datacenter: target.datacenter, alive: server.node };
     } catch (cause) {
-      error = cause instanceof Error ? cause.message : String(cause);
+      error = textOf(cause);
     }
   }
   return { datacenter: target.datacenter, alive: null, error };

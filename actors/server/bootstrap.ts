@@ -6,6 +6,7 @@ import {
   type ExistingGroup,
 } from '../../machines/server/bootstrap.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
+import { textOf } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
 
 export interface BootstrapDeps {
@@ -65,8 +66,4 @@ async function ask(
     })),
   );
   return groups.filter((group) => group.peers.length > 0);
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

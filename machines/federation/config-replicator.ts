@@ -5,6 +5,7 @@
  */
 
 import { fromPromise, setup } from 'xstate';
+import { textOf } from '../../src/error-text.ts';
 import type { ConfigEntryRow } from '../../src/model/config-entry.ts';
 
 /** At most one round a second. */
@@ -58,7 +59,7 @@ const noteFailure = s.assign(({ context, event }) => {
     lastIndex: 0,
     fetched: NOTHING,
     failures: context.failures + 1,
-    error: error instanceof Error ? error.message : String(error),
+    error: textOf(error),
   };
 });
 

@@ -5,6 +5,7 @@
  */
 
 import { fromPromise, setup } from 'xstate';
+import { textOf } from '../../src/error-text.ts';
 import { sameGateways } from '../../src/federation/same-gateways.ts';
 import {
   type Bucket,
@@ -78,10 +79,7 @@ const s = setup({
 
 /** Outputs of invoked promises are typed where they are used, not in the machine's events. */
 const stateOf = (event: unknown): OwnState => (event as { readonly output: OwnState }).output;
-const textOf = (event: unknown): string => {
-  const { error } = event as { readonly error: unknown };
-  return error instanceof Error ? error.message : String(error);
-};
+const failureOf = (event: unknown): string => textOf((event as { readonly error: unknown }).error);
 
 const noteRead = s.assign(({ event }) => {
   const state = stateOf(event);
@@ -99,7 +97,7 @@ const noteFailure = s.assign(({ context, event }) => ({
   index: 0,
   gateways: [],
   failures: context.failures + 1,
-  error: textOf(event),
+  error: failureOf(event),
 }));
 
 export const federationAntiEntropyMachine = s.createMachine({

@@ -5,6 +5,7 @@
  */
 
 import { fromPromise, setup } from 'xstate';
+import { textOf } from '../../src/error-text.ts';
 import { type ReplicationStep, replicationSteps } from '../../src/federation/replication-diff.ts';
 import {
   type Bucket,
@@ -89,10 +90,7 @@ type Output<T> = { readonly output: T };
 type Failure = { readonly error: unknown };
 /** Outputs of invoked promises are typed where they are used, not in the machine's events. */
 const outputOf = <T>(event: unknown): T => (event as Output<T>).output;
-const textOf = (event: unknown): string => {
-  const { error } = event as Failure;
-  return error instanceof Error ? error.message : String(error);
-};
+const failureOf = (event: unknown): string => textOf((event as Failure).error);
 
 const noteFetched = s.assign(({ context, event }) => {
   const fetched = outputOf<Fetched>(event);
@@ -119,7 +117,7 @@ const noteFailure = s.assign(({ context, event }) => ({
   lastIndex: 0,
   failures: context.failures + 1,
   steps: [],
-  error: textOf(event),
+  error: failureOf(event),
 }));
 
 export const federationReplicatorMachine = s.createMachine({

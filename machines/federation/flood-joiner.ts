@@ -4,6 +4,7 @@
  */
 
 import { fromPromise, setup } from 'xstate';
+import { joinHostPort } from '../../src/host-port.ts';
 import type { Member, MembersView } from '../../src/model/member.ts';
 import type { Message } from '../messages.ts';
 
@@ -43,8 +44,8 @@ export function missingInWan(context: FloodContext): {
     const port = Number(member.tags['wan_join_port']);
     if (!Number.isInteger(port) || port < 1) unjoinable.push(member.name);
     else {
-      const host = member.address.includes(':') ? `[${member.address}]` : member.address;
-      targets.push({ name: member.name, address: `${name}/${host}:${port}` });
+      const at = joinHostPort(member.address, port);
+      targets.push({ name: member.name, address: `${name}/${at}` });
     }
   }
   return { targets, unjoinable };

@@ -6,6 +6,7 @@
  */
 
 import { fromPromise, setup } from 'xstate';
+import { textOf } from '../../src/error-text.ts';
 import type { MembersView } from '../../src/model/member.ts';
 import type {
   RetryJoinContext,
@@ -50,8 +51,6 @@ function withNews(
   if (event.type === 'primary-path.changed') return { heard, pathBroken: event.path === 'broken' };
   return { heard, pathBroken };
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const s = setup({
   types: {

@@ -3,8 +3,8 @@
  * themselves (join and leave intents), ordered by a Lamport clock.
  */
 
+import { joinHostPort } from '../../src/host-port.ts';
 import type { Member, MemberChangeKind, MemberStatus } from '../../src/model/member.ts';
-import { joinHostPort } from '../../src/wire/gossip/address.ts';
 import { encodeUser } from '../../src/wire/gossip/messages.ts';
 import {
   decodeTags,

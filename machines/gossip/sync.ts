@@ -3,7 +3,8 @@
  * how what gossip has missed is mended. Also the stream side of pings.
  */
 
-import { bytesToIp, ipToBytes, joinHostPort } from '../../src/wire/gossip/address.ts';
+import { joinHostPort } from '../../src/host-port.ts';
+import { bytesToIp, ipToBytes } from '../../src/wire/gossip/address.ts';
 import { NODE_STATE, type PushNodeState } from '../../src/wire/gossip/messages.ts';
 import { decodeTags, encodeSerf, readSerf } from '../../src/wire/gossip/serf.ts';
 import {

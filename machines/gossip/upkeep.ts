@@ -3,7 +3,7 @@
  * them happen once, not as often as it was missed.
  */
 
-import { parseGoDurationMs } from '../../src/model/duration.ts';
+import { parseGoDurationMs } from '../../src/go-duration.ts';
 import { gossipRound, hasBroadcasts } from './gossip-round.ts';
 import { expireSuspicions } from './nodes.ts';
 import { advanceProbe, expireRelays, probeNext } from './probe.ts';

@@ -6,9 +6,9 @@
  */
 
 import { setup } from 'xstate';
+import { joinHostPort } from '../../src/host-port.ts';
 import { serverOfMember } from '../../src/model/consul-tags.ts';
 import type { MembersView } from '../../src/model/member.ts';
-import { hostPort } from '../../src/reconcile/raft-difference.ts';
 import type { Message } from '../messages.ts';
 
 /** Rounds of asking the others before giving the round up; the pause doubles from 1 s. */
@@ -85,7 +85,7 @@ export function candidatesOf(view: MembersView, datacenter: string): readonly Ca
     candidates.push({
       id: server.id,
       node: server.name,
-      address: hostPort(server.address, server.port),
+      address: joinHostPort(server.address, server.port),
       expect: server.expect,
       bootstrap: server.bootstrap,
       voter: !server.nonVoter,

@@ -3,10 +3,11 @@
  * client that follows from them.
  */
 
+import { textOf } from '../error-text.ts';
+import type { FlagSpec, Flags } from '../flags.ts';
 import { HttpClient, UnexpectedStatusError } from '../http-client/client.ts';
 import type { Disk } from '../world/world.ts';
 import { CommandError, type Terminal } from './command.ts';
-import type { FlagSpec, Flags } from './flags.ts';
 
 const DEFAULT_ADDRESS = 'http://127.0.0.1:8500';
 
@@ -126,7 +127,7 @@ export async function attempt<T>(text: string, work: () => Promise<T>): Promise<
   try {
     return await work();
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = textOf(error);
     throw new CommandError(`${text}: ${cause}`, { cause: error });
   }
 }

@@ -3,7 +3,7 @@
  * `Output` and answer with an exit code, so that tests run them without a process.
  */
 
-import type { FlagSpec, Flags } from './flags.ts';
+import type { FlagSpec, Flags } from '../flags.ts';
 
 /** Where a command writes and what it may read of its surroundings. */
 export interface Terminal {

@@ -3,8 +3,9 @@
  * 0 fine, 1 error, 127 no or unknown command.
  */
 
+import { textOf } from '../error-text.ts';
+import { describeFlags, Flags, parseFlags } from '../flags.ts';
 import { type Command, CommandError, type Terminal, UsageError } from './command.ts';
-import { describeFlags, Flags, parseFlags } from './flags.ts';
 
 const UNKNOWN_COMMAND = 127;
 
@@ -27,7 +28,7 @@ export async function runCommandLine(
   try {
     return await command.run(new Flags(outcome.flags), terminal);
   } catch (error) {
-    terminal.err(`${error instanceof Error ? error.message : String(error)}\n`);
+    terminal.err(`${textOf(error)}\n`);
     if (error instanceof UsageError) terminal.err(`\n${usage(program, command)}\n`);
     else if (!(error instanceof CommandError) && terminal.environment['MOBIUS_TRACE'])
       terminal.err(`${error instanceof Error ? error.stack : ''}\n`);

@@ -1,6 +1,6 @@
 /** The flags of `agent`, each the short form of one configuration key. */
 
-import type { FlagKind, FlagSpec, Flags } from '../cli/flags.ts';
+import type { FlagKind, FlagSpec, Flags } from '../flags.ts';
 import type { Fragment } from './fragment.ts';
 
 interface AgentFlag extends FlagSpec {

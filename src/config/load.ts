@@ -4,8 +4,8 @@
  * certificates that it names.
  */
 
-import { fileErrorText } from '../cli/file-errors.ts';
-import type { Flags } from '../cli/flags.ts';
+import { fileErrorText } from '../file-errors.ts';
+import type { Flags } from '../flags.ts';
 import type { TlsMaterial } from '../tls/configurator.ts';
 import type { World } from '../world/world.ts';
 import { buildPlan, type HostFacts, type Mode } from './build.ts';

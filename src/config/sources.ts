@@ -1,6 +1,6 @@
 /** Where configuration comes from: files, folders and pieces on the command line, in order. */
 
-import { fileErrorText } from '../cli/file-errors.ts';
+import { fileErrorText } from '../file-errors.ts';
 import type { Disk } from '../world/world.ts';
 import { checkFragment, type Fragment } from './fragment.ts';
 import { HclError, parseHcl } from './hcl.ts';

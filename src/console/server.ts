@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import ipaddr from 'ipaddr.js';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { joinHostPort } from '../host-port.ts';
 import type { Log } from '../log.ts';
 import type { Clock, Endpoint } from '../world/world.ts';
 import { forStately, Reader } from './reader.ts';
@@ -72,9 +73,8 @@ export async function listenConsole(options: ConsoleServerOptions): Promise<Cons
     });
   });
   const { address, port } = server.address() as AddressInfo;
-  const host = address.includes(':') ? `[${address}]` : address;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${joinHostPort(address, port)}`,
     close: () =>
       new Promise((resolve) => {
         viewers.close();

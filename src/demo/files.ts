@@ -1,5 +1,6 @@
 /** The files a demo needs: certificates, keys, configuration. Made before, removed after. */
 
+import { textOf } from '../error-text.ts';
 import { createCa, createCertificate } from '../tls/pki/certificate.ts';
 import type { World } from '../world/world.ts';
 import { type DemoPlan, demoCaPaths, demoCertificates } from './plan.ts';
@@ -53,7 +54,7 @@ async function writeText(world: World, path: string, text: string): Promise<void
   try {
     await world.disk.writeFileAtomic(path, Buffer.from(text));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = textOf(error);
     throw new Error(`cannot write ${path}: ${why}`, { cause: error });
   }
 }

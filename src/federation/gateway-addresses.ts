@@ -1,5 +1,6 @@
 /** Which addresses of which mesh gateways a server may dial, read from records and catalog rows. */
 
+import { joinHostPort } from '../host-port.ts';
 import type { CheckServiceNode } from '../model/catalog.ts';
 import type { FederationState } from '../model/federation-state.ts';
 import { HEALTH_CRITICAL } from '../model/health-check.ts';
@@ -16,7 +17,7 @@ export function carriesServers(entry: CheckServiceNode): boolean {
 
 /** The side that the own datacenter dials. The tagged address `lan` is not looked at. */
 export function lanAddress({ Node, Service }: CheckServiceNode): string {
-  return hostPort(Service?.Address || Node?.Address || '', Service?.Port ?? 0);
+  return addressOrNone(Service?.Address || Node?.Address || '', Service?.Port ?? 0);
 }
 
 /**
@@ -27,16 +28,16 @@ export function wanAddress({ Node, Service }: CheckServiceNode): string {
   const port = Service?.Port ?? 0;
   const tagged = Service?.TaggedAddresses?.['wan'];
   if (tagged !== undefined && tagged.Address !== '') {
-    return hostPort(tagged.Address, tagged.Port || port);
+    return addressOrNone(tagged.Address, tagged.Port || port);
   }
-  if (Service?.Address) return hostPort(Service.Address, port);
-  return hostPort(Node?.TaggedAddresses?.['wan'] || Node?.Address || '', port);
+  if (Service?.Address) return addressOrNone(Service.Address, port);
+  return addressOrNone(Node?.TaggedAddresses?.['wan'] || Node?.Address || '', port);
 }
 
 /** `''` when there is no host or no port, since nothing could be dialed. */
-function hostPort(host: string, port: number): string {
+function addressOrNone(host: string, port: number): string {
   if (host === '' || port === 0) return '';
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return joinHostPort(host, port);
 }
 
 export interface GatewayLists {

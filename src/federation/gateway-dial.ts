@@ -1,5 +1,6 @@
 /** Dials a server of another datacenter through a mesh gateway. */
 
+import { toError } from '../error-text.ts';
 import { dialAlpn, HANDSHAKE_TIMEOUT_MS } from '../rpc/dialer.ts';
 import { NO_REMOTE_SERVER } from '../rpc/errors.ts';
 import type { TlsConfigurator } from '../tls/configurator.ts';
@@ -41,7 +42,7 @@ export async function dialThroughGateway(
     try {
       return { stream: await dialAlpn(network, via, tls), via };
     } catch (error) {
-      picker.reportFailure(via, error instanceof Error ? error : new Error(String(error)));
+      picker.reportFailure(via, toError(error));
       throw error;
     }
   };

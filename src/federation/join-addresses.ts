@@ -1,5 +1,6 @@
 /** Addresses that a retry-joiner starts from. */
 
+import { toError } from '../error-text.ts';
 import { isDiscovery } from './gateway-address.ts';
 
 /**
@@ -51,7 +52,7 @@ export async function resolveEntries(
     try {
       addresses.push(...(await discovery.discover(entry)));
     } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause));
+      const error = toError(cause);
       failures.push({ address: entry, error });
     }
   }

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import { textOf } from '../error-text.ts';
 import { DecodeError } from './errors.ts';
 
 /** Version of the snapshot format; the only one there is. */
@@ -150,7 +151,7 @@ async function decompress(bytes: Uint8Array): Promise<Buffer> {
   try {
     return await promisify(gunzip)(bytes, { maxOutputLength: ARCHIVE_BYTES_MAX });
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = textOf(error);
     throw new DecodeError(`failed to decompress snapshot: ${text}`, { cause: error });
   }
 }
@@ -222,7 +223,7 @@ function parseMeta(content: Buffer | undefined): ArchiveMeta | null {
   try {
     parsed = JSON.parse(content.toString('utf8')) as Partial<ArchiveMeta> | null;
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = textOf(error);
     throw unreadable(`failed to decode snapshot metadata: ${text}`);
   }
   return {

@@ -5,6 +5,7 @@
  */
 
 import type { CommandPiece } from '../consensus/consensus.ts';
+import { textOf } from '../error-text.ts';
 import type { Log } from '../log.ts';
 import type { Codec } from '../wire/msgpack/schema.ts';
 import { MsgpackWriter } from '../wire/msgpack/writer.ts';
@@ -63,7 +64,7 @@ export function encodeCommand<Request>(
   try {
     codec.encode(writer, request);
   } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
+    const cause = textOf(error);
     throw new Error(`Failed to encode request: ${cause}`, { cause: error });
   }
   return writer.finish();

@@ -5,6 +5,7 @@
 
 import ipaddr from 'ipaddr.js';
 import { expandTemplate, type HostInterface } from '../config/address-template.ts';
+import { joinHostPort } from '../host-port.ts';
 import type { AgentService } from './answers.ts';
 import type { Address } from './instances.ts';
 
@@ -86,7 +87,7 @@ export function makeRegistration(
     ...(Object.keys(config).length === 0 ? {} : { Proxy: { Config: config } }),
     Check: {
       Name: 'mesh-gateway listening',
-      TCP: hostPort(lan.host === '' ? '127.0.0.1' : lan.host, lan.port),
+      TCP: joinHostPort(lan.host === '' ? '127.0.0.1' : lan.host, lan.port),
       Interval: CHECK_INTERVAL,
       // It is registered when it listens; without this it would be missing until the first probe.
       Status: 'passing',
@@ -122,7 +123,7 @@ export function listenAddresses(service: {
       }
     }
   }
-  return [...new Map(found.map((at) => [hostPort(at.host, at.port), at])).values()];
+  return [...new Map(found.map((at) => [joinHostPort(at.host, at.port), at])).values()];
 }
 
 /** `ip`, `ip:port`, `[ip6]:port` or `host:port`; '' is no address. Templates are expanded. */
@@ -195,10 +196,6 @@ function isIp(text: string): boolean {
 
 function json({ host, port }: Address): JsonAddress {
   return { Address: host, Port: port };
-}
-
-function hostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function byName(a: readonly [string, unknown], b: readonly [string, unknown]): number {

@@ -4,6 +4,7 @@
  * for one of them.
  */
 
+import { joinHostPort } from '../host-port.ts';
 import {
   type Address,
   carriesFederation,
@@ -80,7 +81,7 @@ export function knownNames(table: RouteTable, max: number): readonly string[] {
 
 /** `host:port`, with brackets around IPv6. */
 export function addressText({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return joinHostPort(host, port);
 }
 
 function serverName(dc: string, domain: string): string {

@@ -3,6 +3,7 @@
  * handler, and what an error looks like from outside.
  */
 
+import { textOf, toError } from '../error-text.ts';
 import { indentJson } from './json/indent.ts';
 import {
   emptyAnswer,
@@ -96,7 +97,7 @@ function indented(answer: HttpAnswer): HttpAnswer {
 
 function errorAnswer(raw: RawRequest, error: unknown, options: ServeOptions): HttpAnswer {
   if (error instanceof HttpError) return textAnswer(error.status, error.message, error.headers);
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const headers = errorHeaders(error);
   if (isForbidden(text)) return textAnswer(403, text, headers);
   if (text.includes('RPC rate limit exceeded')) return emptyAnswer(429, headers);
@@ -113,7 +114,7 @@ const ERROR_HEADERS = new WeakMap<Error, Readonly<Record<string, string>>>();
 
 /** Makes an error carry headers into its answer. */
 export function withErrorHeaders(error: unknown, headers: Readonly<Record<string, string>>): Error {
-  const carried = error instanceof Error ? error : new Error(String(error));
+  const carried = toError(error);
   ERROR_HEADERS.set(carried, headers);
   return carried;
 }

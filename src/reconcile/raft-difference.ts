@@ -4,6 +4,7 @@
  * another address or ID replaces its old entry. (Consul's joinConsulServer and removeConsulServer.)
  */
 
+import { joinHostPort } from '../host-port.ts';
 import type { ServerFacts } from '../model/consul-tags.ts';
 
 /** A server of the raft configuration. */
@@ -37,7 +38,7 @@ export function joinDifference(
       why: `${server.name} and ${bootstrapServers.join(', ')} are all in bootstrap mode: only one may be`,
     };
   }
-  const address = hostPort(server.address, server.port);
+  const address = joinHostPort(server.address, server.port);
   const same = configured.find((entry) => entry.id === server.id);
   if (same?.address === address) return NOTHING;
   const squatters = configured.filter(
@@ -74,9 +75,4 @@ export function leaveDifference(
 
 function voters(configured: readonly ConfiguredServer[]): number {
   return configured.filter((entry) => entry.voter).length;
-}
-
-/** `ip:port`, IPv6 in brackets. */
-export function hostPort(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -7,6 +7,8 @@
  * one ALPN protocol, and no byte at all.
  */
 
+import { toError } from '../error-text.ts';
+import { splitHostPort } from '../host-port.ts';
 import type { TlsConfigurator } from '../tls/configurator.ts';
 import type { ByteStream, Endpoint, Network } from '../world/world.ts';
 import { NO_REMOTE_SERVER } from './errors.ts';
@@ -149,20 +151,4 @@ export async function dialAlpn(
   const { host, port } = splitHostPort(address);
   const stream = await network.connectTcp({ host, port, timeoutMs: DIAL_TIMEOUT_MS });
   return network.tlsClient(stream, tls);
-}
-
-/** Splits `host:port`, `[v6]:port`. Throws on anything else, with Go's words. */
-export function splitHostPort(address: string): { readonly host: string; readonly port: number } {
-  const colon = address.lastIndexOf(':');
-  const port = Number(address.slice(colon + 1));
-  if (colon < 0 || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new Error(`dial tcp: address ${address}: missing port in address`);
-  }
-  const host = address.slice(0, colon);
-  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
-  return { host: bare, port };
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

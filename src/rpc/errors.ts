@@ -3,6 +3,8 @@
  * byte-exact (Consul 1.9).
  */
 
+import { textOf } from '../error-text.ts';
+
 export const NO_LEADER = 'No cluster leader';
 export const NO_PATH_TO_DATACENTER = 'No path to datacenter';
 export const NO_REMOTE_SERVER = 'Remote DC has no server currently reachable';
@@ -24,7 +26,7 @@ export const SESSION_SHUTDOWN = 'session shutdown';
 
 /** Whether a failed call may be tried again on another server or a little later. */
 export function isRetryable(error: unknown, access: 'read' | 'write'): boolean {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   if (text.includes(NO_LEADER)) return true;
   if (access === 'write') return false;
   return (

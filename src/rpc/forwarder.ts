@@ -3,6 +3,7 @@
  * of another datacenter; on a client agent to one of its servers. The rules are Consul's.
  */
 
+import { textOf } from '../error-text.ts';
 import type { Clock, Random } from '../world/world.ts';
 import type { RpcPool } from './client/pool.ts';
 import {
@@ -244,8 +245,4 @@ function didNotGetThrough(error: unknown): boolean {
     text.endsWith(`: ${STREAM_EOF}`) ||
     text.includes('i/o deadline reached')
   );
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

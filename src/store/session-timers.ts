@@ -3,6 +3,7 @@
  * anew, so that no session ends early because leadership has moved.
  */
 
+import { parseGoDurationMs } from '../go-duration.ts';
 import type { Session } from '../model/session.ts';
 import type { Clock, TimerId } from '../world/world.ts';
 
@@ -14,26 +15,6 @@ export const SESSION_TIMERS_MAX = 1_000_000;
 export const EXPIRY_ATTEMPTS_MAX = 6;
 /** Wait before the second attempt; doubles with each one. */
 export const EXPIRY_RETRY_MS = 10_000;
-
-const UNIT_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/** Milliseconds of a Go duration text; null when it is none. */
-export function ttlMs(text: string): number | null {
-  if (!/^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return null;
-  let total = 0;
-  for (const [, digits, unit] of text.matchAll(/(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) {
-    total += Number(digits) * (UNIT_MS[unit ?? ''] ?? 0);
-  }
-  return total;
-}
 
 export interface SessionTimerDeps {
   readonly clock: Clock;
@@ -58,7 +39,7 @@ export class SessionTimers {
   startAll(sessions: readonly Session[]): void {
     this.stopAll();
     for (const session of sessions) {
-      const time = session.TTL === '' ? null : ttlMs(session.TTL);
+      const time = session.TTL === '' ? null : parseGoDurationMs(session.TTL);
       if (time !== null) this.reset(session.ID, time);
     }
   }

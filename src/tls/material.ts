@@ -1,6 +1,7 @@
 /** Certificates from files, and what can be wrong with them before anything is dialed. */
 
 import { X509Certificate } from 'node:crypto';
+import { textOf } from '../error-text.ts';
 import type { Disk } from '../world/world.ts';
 import type { TlsMaterial, TlsSettings } from './configurator.ts';
 
@@ -48,7 +49,7 @@ async function readText(disk: Disk, path: string): Promise<string> {
 }
 
 function wrapped(attempt: string, error: unknown): Error {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   return new Error(`${attempt}: ${text}`, { cause: error });
 }
 

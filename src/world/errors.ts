@@ -3,6 +3,7 @@
  * The texts are those of Go's `net` package, because RPC errors carry them to clients as they are.
  */
 
+import { joinHostPort } from '../host-port.ts';
 import type { Endpoint, SystemError } from './world.ts';
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -95,6 +96,5 @@ export class TlsError extends Error {
 
 /** `10.0.0.1:8300`, `[2001:db8::1]:8300`. */
 export function endpointText(endpoint: Endpoint): string {
-  const { address, port } = endpoint;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return joinHostPort(endpoint.address, endpoint.port);
 }

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { validateCommand } from '../../src/cli/commands/validate.ts';
-import { Flags, parseFlags } from '../../src/cli/flags.ts';
 import { runCommandLine } from '../../src/cli/run.ts';
 import { AGENT_FLAGS } from '../../src/config/flags.ts';
 import { type LoadedPlan, loadPlan, requestOfFlags } from '../../src/config/load.ts';
 import type { AgentPlan } from '../../src/config/plan.ts';
+import { Flags, parseFlags } from '../../src/flags.ts';
 import { createCa, createCertificate, type Issued } from '../../src/tls/pki/certificate.ts';
 import { createNodeWorld } from '../../src/world/node/node-world.ts';
 import type { World } from '../../src/world/world.ts';

@@ -40,8 +40,7 @@ const RULES: readonly Rule[] = [
   {
     files: /^(src|actors)\//,
     except: PROGRAMS,
-    // How flags and files are read is shared with the configuration.
-    refused: /^src\/(main\.ts|cli\/(?!flags|file-errors))/,
+    refused: /^src\/(main\.ts|cli\/)/,
     kinds: ['value', 'type'],
     why: 'nothing imports a program',
   },

@@ -1,11 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { splitHostPort } from '../../src/host-port.ts';
 import { RpcPool } from '../../src/rpc/client/pool.ts';
-import {
-  createDialer,
-  type Dialer,
-  type GatewayPicker,
-  splitHostPort,
-} from '../../src/rpc/dialer.ts';
+import { createDialer, type Dialer, type GatewayPicker } from '../../src/rpc/dialer.ts';
 import { TlsConfigurator } from '../../src/tls/configurator.ts';
 import type { ByteStream, Listener } from '../../src/world/world.ts';
 import { CA, identity, type PortFixture, portFixture, SETTINGS } from '../support/port-fixture.ts';

@@ -1,13 +1,13 @@
 /** What only a leader remembers: lock delays and the timers of sessions. */
 
 import { describe, expect, it } from 'vitest';
+import { parseGoDurationMs } from '../../src/go-duration.ts';
 import { Session } from '../../src/model/session.ts';
 import { LOCK_DELAYS_MAX, LockDelays } from '../../src/store/lock-delays.ts';
 import {
   EXPIRY_ATTEMPTS_MAX,
   EXPIRY_RETRY_MS,
   SessionTimers,
-  ttlMs,
 } from '../../src/store/session-timers.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
@@ -87,7 +87,7 @@ describe('session timers', () => {
   });
 
   it('read durations as Go writes them', () => {
-    expect([ttlMs('10s'), ttlMs('1h1m1.5s'), ttlMs('90'), ttlMs('')]).toEqual([
+    expect(['10s', '1h1m1.5s', '90', ''].map(parseGoDurationMs)).toEqual([
       10_000,
       3_661_500,
       null,

@@ -5,11 +5,12 @@ import { bindProcessSignals, type SignalSource } from '../../../actors/process-s
 import { AGENT_FLAGS } from '../../config/flags.ts';
 import { loadPlan, requestOfFlags } from '../../config/load.ts';
 import type { AgentPlan } from '../../config/plan.ts';
+import { textOf } from '../../error-text.ts';
+import type { FlagSpec } from '../../flags.ts';
 import type { Log, LogLevel } from '../../log.ts';
 import { CONSUL_VERSION, MOBIUS_VERSION } from '../../version.ts';
 import type { World } from '../../world/world.ts';
 import { type Command, CommandError } from '../command.ts';
-import type { FlagSpec } from '../flags.ts';
 
 const DEFAULT_INSPECT_ADDRESS = '127.0.0.1';
 const DEFAULT_INSPECT_PORT = 8599;
@@ -90,7 +91,7 @@ async function started(
   try {
     return await startAgent({ ...rest, ...(inspectAt === undefined ? {} : { inspectAt }) });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = textOf(error);
     throw new CommandError(`==> Error starting agent: ${why}`, { cause: error });
   }
 }

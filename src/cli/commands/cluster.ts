@@ -1,5 +1,8 @@
 /** `members`, `join`, `leave`, `force-leave`, `event`, `info`: the agent and its gossip pools. */
 
+import { textOf } from '../../error-text.ts';
+import type { Flags } from '../../flags.ts';
+import { joinHostPort } from '../../host-port.ts';
 import type { Disk } from '../../world/world.ts';
 import {
   AGENT_FLAGS,
@@ -10,7 +13,6 @@ import {
 } from '../agent-api.ts';
 import { columns } from '../columns.ts';
 import { type Command, CommandError, type Terminal, UsageError } from '../command.ts';
-import type { Flags } from '../flags.ts';
 
 /** Exit code of `members` when no member matches the wanted status. */
 const NO_MATCH = 2;
@@ -166,9 +168,7 @@ function segmentOf(member: Member): string {
 }
 
 function addressOf(member: Member): string {
-  return member.Addr.includes(':')
-    ? `[${member.Addr}]:${member.Port}`
-    : `${member.Addr}:${member.Port}`;
+  return joinHostPort(member.Addr, member.Port);
 }
 
 function memberRow(member: Member): readonly string[] {
@@ -205,7 +205,7 @@ async function join(api: AgentApi, flags: Flags, terminal: Terminal): Promise<nu
       });
       joined += 1;
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = textOf(error);
       terminal.err(`Error joining address '${address}': ${text}\n`);
     }
   }

@@ -6,6 +6,8 @@
 import { createBus } from '../../../actors/bus.ts';
 import { type Inspector, startInspector } from '../../../actors/console.ts';
 import { startGatewayProcess } from '../../../actors/gateway/gateway-process.ts';
+import { textOf } from '../../error-text.ts';
+import type { FlagSpec, Flags } from '../../flags.ts';
 import { type AgentDoor, createAgentDoor } from '../../gateway/agent-door.ts';
 import type { Address } from '../../gateway/instances.ts';
 import {
@@ -19,7 +21,6 @@ import type { Log } from '../../log.ts';
 import type { World } from '../../world/world.ts';
 import { AGENT_FLAGS, openHttpClient } from '../agent-api.ts';
 import { type Command, CommandError } from '../command.ts';
-import type { FlagSpec, Flags } from '../flags.ts';
 
 const DEFAULT_SERVICE = 'mesh-gateway';
 const DEFAULT_DRAIN = '10s';
@@ -139,7 +140,7 @@ async function openInspector(
   try {
     return await startInspector({ ...deps, name, pid: process.pid, at: { address, port } });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = textOf(error);
     throw refusal(`Error starting the inspector: ${why}`, error);
   }
 }
@@ -270,7 +271,7 @@ function durationMs(flags: Flags, name: string, fallback: string): number {
 /** The supervisor says that it gave up; the failure that made it do so is its cause. */
 function failureText(error: unknown): string {
   const failure = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return failure instanceof Error ? failure.message : String(failure);
+  return textOf(failure);
 }
 
 function refusal(text: string, cause?: unknown): CommandError {

@@ -14,10 +14,10 @@ import {
   SERVERS_MAX,
 } from '../../demo/plan.ts';
 import { jsonReport, textReport } from '../../demo/report.ts';
+import type { Flags } from '../../flags.ts';
 import { silentLog } from '../../log.ts';
 import type { World } from '../../world/world.ts';
 import { type Command, CommandError } from '../command.ts';
-import type { Flags } from '../flags.ts';
 
 const GOSSIP_KEY_BYTES = 32;
 const FOLDER_NAME_BYTES = 6;

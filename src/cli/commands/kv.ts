@@ -1,5 +1,6 @@
 /** `kv get|put|delete|export|import`. */
 
+import type { Flags } from '../../flags.ts';
 import { UnexpectedStatusError } from '../../http-client/client.ts';
 import type { Disk } from '../../world/world.ts';
 import {
@@ -11,7 +12,6 @@ import {
 } from '../agent-api.ts';
 import { type Command, CommandError, type Terminal } from '../command.ts';
 import { type ExactJson, parseJsonExactly } from '../exact-json.ts';
-import type { Flags } from '../flags.ts';
 
 const COMMON = [...AGENT_FLAGS, ...DATACENTER_FLAGS];
 

@@ -1,10 +1,10 @@
 /** `tls ca create` and `tls cert create`: files, numbering and messages as Consul's. */
 
+import { fileErrorText } from '../../file-errors.ts';
+import type { Flags } from '../../flags.ts';
 import type { CertificateRequest, Issued } from '../../tls/pki/certificate.ts';
 import type { Clock, Disk, Random } from '../../world/world.ts';
 import { type Command, CommandError, type Terminal } from '../command.ts';
-import { fileErrorText } from '../file-errors.ts';
-import type { Flags } from '../flags.ts';
 
 /** What the commands need of the world. */
 export interface TlsWorld {

@@ -1,5 +1,6 @@
 /** `/v1/event/…` */
 
+import { textOf } from '../../error-text.ts';
 import { goPattern } from '../../filter/filter.ts';
 import type { SeenEvent } from '../agent-facts.ts';
 import type { HttpContext } from '../context.ts';
@@ -57,7 +58,7 @@ function refuseFilters({ nodeFilter, serviceFilter, tagFilter }: EventFilters): 
     try {
       goPattern(source);
     } catch (error) {
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = textOf(error);
       throw new Error(`Invalid ${name} filter: ${cause}`, { cause: error });
     }
   }

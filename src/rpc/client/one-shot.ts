@@ -1,5 +1,6 @@
 /** Exchanges that have a connection of their own: one call, or one snapshot. */
 
+import { textOf } from '../../error-text.ts';
 import { SnapshotRequest, SnapshotResponse } from '../../model/operator.ts';
 import { decode, encode, tryDecode } from '../../wire/msgpack/schema.ts';
 import { encodeRequest } from '../../wire/rpc/headers.ts';
@@ -139,8 +140,4 @@ async function dialTo(
     const text = `${GETTING_CLIENT}${FAILED_TO_GET_CONN}${textOf(error)}`;
     throw new RpcError(text, { cause: error });
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@
  * on it, each on a stream of its own that is used again afterwards.
  */
 
+import { textOf } from '../../error-text.ts';
 import { type Codec, decode, encode } from '../../wire/msgpack/schema.ts';
 import { encodeRequest } from '../../wire/rpc/headers.ts';
 import { YamuxSession } from '../../wire/yamux/session.ts';
@@ -278,8 +279,4 @@ function decodeReply<Reply>(codec: Codec<Reply>, answer: RpcAnswer): Reply {
   } catch (error) {
     throw new RpcError(`${MAKING_CALL}codec.decoder: ${textOf(error)}`, { cause: error });
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@
  * of its own. Requests are answered strictly one after the other.
  */
 
+import { textOf } from '../../error-text.ts';
 import { decode, encode } from '../../wire/msgpack/schema.ts';
 import {
   EMPTY_BODY,
@@ -177,8 +178,4 @@ class Conversation {
     };
     this.#stream.write(encodeResponse(response, body));
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -83,11 +83,6 @@ function longestZeroRun(words: readonly number[]): { start: number; length: numb
   return best;
 }
 
-/** `ip:port`, IPv6 in brackets. */
-export function joinHostPort(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
 /** A host with an optional node name in front and port behind: `[name/]host[:port]`. */
 export interface JoinAddress {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** The keys of a pool: the first seals, all open. Immutable; each change makes a new ring. */
 
+import { textOf } from '../../error-text.ts';
 import { type Read, refused } from './messages.ts';
 
 /** Keys a ring holds; one more is refused. */
@@ -74,7 +75,7 @@ export function parseKeyRing(text: string): Read<KeyRing> {
   try {
     parsed = JSON.parse(text);
   } catch (error) {
-    return refused(`key ring file: ${error instanceof Error ? error.message : String(error)}`);
+    return refused(`key ring file: ${textOf(error)}`);
   }
   if (!Array.isArray(parsed) || !parsed.every((item) => typeof item === 'string')) {
     return refused('key ring file: an array of base64 keys was expected');

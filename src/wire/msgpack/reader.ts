@@ -2,7 +2,6 @@
  * Reads msgpack as Go programs of the Consul family send and accept it: every width of every
  * family, text and bytes alike. Reading never trusts a length: a value that claims more than the
  * bytes at hand is `Incomplete` (a stream may wait for more), anything else foreign is `Malformed`.
- * (spec/rpc.md 3.4, spec/gossip.md 1.2)
  */
 
 /** The bytes end before the value does. */

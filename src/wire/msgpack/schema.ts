@@ -3,9 +3,9 @@
  * encoder and the decoder. Encoding is what Go's codec emits (keys sorted bytewise, nil for nil
  * slices and maps); decoding accepts what Go's codec accepts (any key order, missing keys = zero,
  * unknown keys skipped, nil = zero, arrays as fields in order of declaration).
- * (spec/rpc.md 3.2, 3.4)
  */
 
+import { textOf } from '../../error-text.ts';
 import { MalformedError, type MsgpackAny, MsgpackReader } from './reader.ts';
 import { MsgpackWriter } from './writer.ts';
 
@@ -40,7 +40,7 @@ export function tryDecode<T>(codec: Codec<T>, bytes: Uint8Array, offset = 0): De
     return {
       ok: false,
       reason: error instanceof MalformedError ? 'malformed' : 'incomplete',
-      text: error instanceof Error ? error.message : String(error),
+      text: textOf(error),
     };
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Go's `time.Time` in its binary form: 15 bytes as a raw value. Kept as seconds and nanoseconds, so
- * that what was read is written back unchanged. (spec/rpc.md 3.3)
+ * that what was read is written back unchanged.
  */
 
 import { MalformedError } from './reader.ts';

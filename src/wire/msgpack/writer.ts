@@ -1,7 +1,7 @@
 /**
  * Writes msgpack as Go programs of the Consul family do: the "old raw" family of the format, which
  * has no str8 and no bin, so that text and bytes look alike. Integers take the shortest form,
- * non-negative ones always an unsigned form. (spec/rpc.md 3.2, spec/gossip.md 1.2)
+ * non-negative ones always an unsigned form.
  */
 
 const INITIAL_BYTES = 256;

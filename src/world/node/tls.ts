@@ -11,6 +11,7 @@ import {
   type Server,
   type TLSSocket,
 } from 'node:tls';
+import { textOf } from '../../error-text.ts';
 import { codeOf, systemErrorFrom, TlsError, type TlsFailure } from '../errors.ts';
 import type {
   ByteStream,
@@ -152,7 +153,7 @@ function orBadIdentity<T>(stream: ByteStream, make: () => T): T {
     return make();
   } catch (cause) {
     stream.destroy();
-    const words = cause instanceof Error ? cause.message : String(cause);
+    const words = textOf(cause);
     throw new TlsError('bad-identity', `tls: cannot use the configured certificates: ${words}`, {
       cause,
     });

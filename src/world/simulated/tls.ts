@@ -4,6 +4,7 @@
  * one is a real ClientHello, payloads are masked so that nobody reads them by accident.
  */
 
+import { textOf } from '../../error-text.ts';
 import { TlsError, type TlsFailure } from '../errors.ts';
 import type {
   ByteStream,
@@ -229,7 +230,7 @@ class Handshake {
       check();
       return false;
     } catch (cause) {
-      const words = cause instanceof Error ? cause.message : String(cause);
+      const words = textOf(cause);
       const text = `tls: cannot use the configured certificates: ${words}`;
       this.#fail(new TlsError('bad-identity', text, { cause }));
       return true;

@@ -1,5 +1,7 @@
 /** Failures of files in the words of Go's `os` package, which scripts and vectors know. */
 
+import { textOf } from './error-text.ts';
+
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or directory',
   EACCES: 'permission denied',
@@ -15,6 +17,6 @@ const WORDS: Readonly<Record<string, string>> = {
 export function fileErrorText(operation: 'open' | 'read' | 'stat', path: string, error: unknown) {
   const code = (error as { readonly code?: unknown } | null)?.code;
   const words = typeof code === 'string' ? WORDS[code] : undefined;
-  const reason = words ?? (error instanceof Error ? error.message : String(error));
+  const reason = words ?? textOf(error);
   return `${operation} ${path}: ${reason}`;
 }

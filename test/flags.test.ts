@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type FlagSpec, Flags, parseFlags } from '../../src/cli/flags.ts';
+import { type FlagSpec, Flags, parseFlags } from '../src/flags.ts';
 
 const SPECS: readonly FlagSpec[] = [
   { name: 'wan', kind: 'bool', help: '' },
