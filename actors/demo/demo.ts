@@ -7,6 +7,7 @@ import {
   type CheckOutcome,
   demoChecks,
   demoServiceName,
+  MILESTONES,
   type Milestone,
 } from '../../src/demo/checks.ts';
 import type { DemoFiles } from '../../src/demo/files.ts';
@@ -51,6 +52,7 @@ export interface RunningDemo {
 
 /** Starts the demo. */
 export function startDemo(deps: DemoDeps): RunningDemo {
+  const announce = milestoneAnnouncer(deps.reporter);
   const children = new Children(deps.script, deps.world.clock);
   const logs = new LogFiles(deps.world.disk, deps.plan.settings.folder);
   const checks = demoChecks(deps.plan);
@@ -71,7 +73,10 @@ export function startDemo(deps: DemoDeps): RunningDemo {
         },
         beginChecking: () => checker.begin(),
         stopChecking: () => checker.end(),
-        announceVerified: () => deps.reporter.verified(children.pids()),
+        announceVerified: () => {
+          announce(MILESTONES);
+          deps.reporter.verified(children.pids());
+        },
         stopProcesses: () => {
           deps.reporter.phase('stopping');
           children
@@ -98,7 +103,7 @@ export function startDemo(deps: DemoDeps): RunningDemo {
   );
   const ended = new Promise<DemoEnding>((resolve, reject) => {
     actor.subscribe({
-      next: announceMilestones(deps.reporter),
+      next: ({ context }) => announce(context.reached),
       complete: () => resolve(actor.getSnapshot().output ?? { kind: 'interrupted' }),
       error: reject,
     });
@@ -111,13 +116,12 @@ export function startDemo(deps: DemoDeps): RunningDemo {
   };
 }
 
-function announceMilestones(
-  reporter: DemoReporter,
-): (snapshot: { readonly context: { readonly reached: readonly Milestone[] } }) => void {
+/** Tells of each milestone once. */
+function milestoneAnnouncer(reporter: DemoReporter): (reached: readonly Milestone[]) => void {
   let announced = 0;
-  return ({ context }) => {
-    for (const milestone of context.reached.slice(announced)) reporter.milestone(milestone);
-    announced = Math.max(announced, context.reached.length);
+  return (reached) => {
+    for (const milestone of reached.slice(announced)) reporter.milestone(milestone);
+    announced = Math.max(announced, reached.length);
   };
 }
 
