@@ -13,6 +13,7 @@ import type { Dialer } from '../../src/rpc/dialer.ts';
 import { LockDelays } from '../../src/store/lock-delays.ts';
 import { SessionTimers } from '../../src/store/session-timers.ts';
 import type { Store } from '../../src/store/store.ts';
+import { createMemoryDisk } from '../../src/world/memory-disk.ts';
 import { createFsmActor } from '../fsm.ts';
 import { createRaft } from '../raft/raft.ts';
 import type { Foundation } from './foundation.ts';
@@ -39,7 +40,8 @@ export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts
   };
   const lockDelays = new LockDelays(world.clock);
   const { logic, consensus } = createRaft({
-    world,
+    // Without a data directory nothing is kept, but raft wants a disk all the same.
+    world: plan.dataDir === undefined ? { ...world, disk: createMemoryDisk() } : world,
     post: bus.postFor('raft'),
     consensusPost: bus.postFor('consensus'),
     log: log.child('raft'),
