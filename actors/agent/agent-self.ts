@@ -20,6 +20,7 @@ type Section = Readonly<Record<string, string>>;
 
 export function agentSelf(base: Foundation, sources: SelfSources): AgentSelf {
   const { plan, views } = base;
+  const raft = views.raft();
   const member = views.lan?.members.get(views.lan.self);
   if (member === undefined) throw new Error('the LAN pool has not started yet');
   return {
@@ -34,8 +35,8 @@ export function agentSelf(base: Foundation, sources: SelfSources): AgentSelf {
       consul: consulSection(base, sources),
       runtime: runtimeSection(),
       serf_lan: poolSection(views.lan, base),
-      ...(plan.role === 'server' && views.raft !== undefined
-        ? { raft: raftSection(views.raft), serf_wan: poolSection(views.wan, base) }
+      ...(raft !== undefined
+        ? { raft: raftSection(raft), serf_wan: poolSection(views.wan, base) }
         : {}),
     },
     meta: { ...plan.node.meta, 'consul-network-segment': '' },
@@ -53,6 +54,7 @@ function agentSection({ local }: SelfSources): Section {
 }
 
 function consulSection({ plan, views }: Foundation, { known }: SelfSources): Section {
+  const raft = views.raft();
   const { datacenters, servers } = known();
   if (plan.role === 'client') {
     return { acl: 'disabled', known_servers: String(servers), server: 'false' };
@@ -61,8 +63,8 @@ function consulSection({ plan, views }: Foundation, { known }: SelfSources): Sec
     acl: 'disabled',
     bootstrap: String(plan.bootstrap.kind === 'single'),
     known_datacenters: String(datacenters),
-    leader: String(views.raft?.role === 'leader'),
-    leader_addr: views.raft?.leader?.address ?? '',
+    leader: String(raft?.role === 'leader'),
+    leader_addr: raft?.leader?.address ?? '',
     server: 'true',
   };
 }

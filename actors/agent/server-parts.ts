@@ -59,6 +59,7 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
   const picker = gatewayPicker(base);
   const rpc = serverRpcParts(base, picker);
   const raft = consensusParts(base, rpc.dialer);
+  base.views.raft = () => raft.consensus.view();
   const federation = federationParts(base, raft, rpc);
   const methods = serverEndpoints(
     endpointDeps({
@@ -214,9 +215,6 @@ function dutySpecs(
     consensus: raft.consensus,
     readinessChanged: (ready) => {
       views.readyForConsistentReads = ready;
-    },
-    raftChanged: (view) => {
-      views.raft = view;
     },
     gatewaysChanged: () => {},
     serveSnapshot: (stream) => stream.destroy(),

@@ -8,8 +8,8 @@ export class AgentViews {
   #wan: MembersView | undefined;
   #lanCoordinates: CoordinatesView | undefined;
   #wanCoordinates: CoordinatesView | undefined;
-  /** Of the raft node; `undefined` on client agents and before its first word. */
-  raft: RaftView | undefined;
+  /** The raft node as it is now; `undefined` on client agents. Cheap. */
+  raft: () => RaftView | undefined = () => undefined;
   /** Whether this server leads and has applied all that former leaders committed. */
   readyForConsistentReads = false;
 

@@ -2,7 +2,7 @@
 
 import type { Post } from '../../machines/routes.ts';
 import { serverMachine } from '../../machines/server/server.ts';
-import type { Consensus, RaftView } from '../../src/consensus/consensus.ts';
+import type { Consensus } from '../../src/consensus/consensus.ts';
 import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import type { Log } from '../../src/log.ts';
 import type { ByteStream } from '../../src/world/world.ts';
@@ -12,7 +12,6 @@ export interface ServerDeps {
   readonly log: Log;
   readonly consensus: Pick<Consensus, 'barrier'>;
   readonly readinessChanged: (ready: boolean) => void;
-  readonly raftChanged: (view: RaftView) => void;
   readonly gatewaysChanged: (choices: GatewayChoices) => void;
   readonly serveSnapshot: (stream: ByteStream) => void;
 }
@@ -33,7 +32,6 @@ export function createServerActor(deps: ServerDeps) {
       },
       announceBarrierFailure: (_, { error }) =>
         log.warn('failed to wait for barrier, will retry while leading', { error }),
-      shareRaftView: (_, { view }) => deps.raftChanged(view),
       shareGatewayChoices: (_, { choices }) => deps.gatewaysChanged(choices),
       refreshFallback: (_, { addresses }) =>
         post.send('gateway-locator', { type: 'fallback.refresh', addresses }),

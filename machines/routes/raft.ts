@@ -116,7 +116,6 @@ export const RAFT_ROUTES = [
   { from: 'fsm', type: 'entries.applied', to: 'raft', why: 'what waiting callers are answered' },
   { from: 'raft', type: 'state.freeze', to: 'fsm', why: 'a snapshot, so that the log can shrink' },
   { from: 'raft', type: 'state.restore', to: 'fsm', why: 'a snapshot of the leader, or at start' },
-  { from: 'raft', type: 'raft.changed', to: 'server', why: WHY.changed },
   { from: 'raft', type: 'raft.changed', to: 'rpc-router', why: WHY.changed },
   { from: 'raft', type: 'raft.changed', to: 'leader-duties', why: WHY.changed },
   { from: 'raft', type: 'leadership.gained', to: 'leader-duties', why: 'duties begin' },

@@ -5,7 +5,6 @@
  */
 
 import { setup } from 'xstate';
-import type { RaftView } from '../../src/consensus/consensus.ts';
 import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
 import type { ByteStream } from '../../src/world/world.ts';
 import type { Message } from '../messages.ts';
@@ -14,7 +13,6 @@ import type { Message } from '../messages.ts';
 export const BARRIER_PAUSE_MS = 1_000;
 
 export type ServerEvent =
-  | Message<'raft.changed'>
   | Message<'leadership.gained'>
   | Message<'leadership.lost'>
   | Message<'primary-gateways.discovered'>
@@ -35,7 +33,6 @@ const serverSetup = setup({
     awaitBarrier: (_, _params: { readonly term: number }) => {},
     announceReadiness: (_, _params: { readonly ready: boolean }) => {},
     announceBarrierFailure: (_, _params: { readonly error: Error }) => {},
-    shareRaftView: (_, _params: { readonly view: RaftView }) => {},
     shareGatewayChoices: (_, _params: { readonly choices: GatewayChoices }) => {},
     refreshFallback: (_, _params: { readonly addresses: readonly string[] }) => {},
     serveSnapshot: (_, _params: { readonly stream: ByteStream }) => {},
@@ -60,9 +57,6 @@ export const serverMachine = serverSetup.createMachine({
   on: {
     'leadership.gained': { target: '.preparing', actions: noteTerm, reenter: true },
     'leadership.lost': '.following',
-    'raft.changed': {
-      actions: { type: 'shareRaftView', params: ({ event }) => ({ view: event.view }) },
-    },
     'gateways.changed': {
       actions: { type: 'shareGatewayChoices', params: ({ event }) => ({ choices: event.choices }) },
     },

@@ -9,7 +9,6 @@ test('the model reaches every state and transition of a server', () => {
     { type: 'leadership.lost', term: 2 },
     { type: 'barrier.passed', term: 2 },
     { type: 'barrier.failed', term: 2, error: new Error('leadership lost') },
-    { type: 'raft.changed', view: {} } as ServerEvent,
     { type: 'gateways.changed', choices: {} } as ServerEvent,
     { type: 'primary-gateways.discovered', addresses: ['127.0.0.1:8443'] },
     { type: 'snapshot.accepted', stream: {} } as ServerEvent,
