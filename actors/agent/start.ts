@@ -47,6 +47,8 @@ export interface RunningAgent {
   readonly bus: Bus;
   readonly root: Root;
   readonly inspector: Inspector | undefined;
+  /** What the HTTP door serves from; there without a door too. */
+  readonly context: HttpContext;
   /** Resolves when the tree has ended, with why; rejects with a failure that was not contained. */
   readonly ended: Promise<AgentEnding>;
 }
@@ -161,7 +163,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     ...(inspector === undefined ? {} : { inspect: inspector.inspect }),
   });
   const ended = root.ended.finally(() => inspector?.close()).then(() => ending);
-  return { nodeId: base.nodeId, bus: base.bus, root, inspector, ended };
+  return { nodeId: base.nodeId, bus: base.bus, root, inspector, context, ended };
 }
 
 async function openInspector(

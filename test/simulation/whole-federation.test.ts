@@ -1,0 +1,30 @@
+/**
+ * Goal: two datacenters of whole agents and whole gateways, with the same LAN addresses, connected
+ * by the gateways alone, keep what they acknowledged whatever befalls them, and are whole again soon
+ * after the last fault. A failing run prints its seed; `MOBIUS_SEED=<seed>` runs that one alone,
+ * `MOBIUS_SEEDS=<count>` runs so many.
+ */
+
+import { describe, expect, test } from 'vitest';
+import { runScenario } from '../support/whole/scenario.ts';
+
+const FIRST_SEED = 4000;
+const SEEDS = 4;
+
+function seeds(): readonly number[] {
+  const { MOBIUS_SEED: one, MOBIUS_SEEDS: count = SEEDS } = process.env;
+  if (one !== undefined) return [Number(one)];
+  return Array.from({ length: Number(count) }, (_, n) => FIRST_SEED + n);
+}
+
+describe('a whole federation of two datacenters', () => {
+  test.each(seeds())(
+    'seed %i is whole again after all faults',
+    { timeout: 120_000 },
+    async (seed) => {
+      const result = await runScenario(seed);
+      if (process.env['MOBIUS_SEED'] !== undefined) console.log(result.story.join('\n'));
+      expect(result.acknowledged).toBeGreaterThan(100);
+    },
+  );
+});

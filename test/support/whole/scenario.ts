@@ -1,0 +1,99 @@
+/** One run of a federation by a seed: coming up, faults under writes, healing, checks. */
+
+import { acknowledgedKept } from './checks/acknowledged-writes.ts';
+import { callsAnswered } from './checks/calls.ts';
+import { everybodyUp } from './checks/everybody-up.ts';
+import { federationStatesTrue } from './checks/federation-states.ts';
+import { membersAlive } from './checks/members.ts';
+import { quietHouse } from './checks/quiet-house.ts';
+import { sameCatalog } from './checks/same-catalog.ts';
+import { befall } from './faults.ts';
+import { WholeFederation } from './federation.ts';
+import { Writer } from './writer.ts';
+
+/** Simulated time from nothing to a whole federation. */
+export const START_LIMIT_MS = 45_000;
+/** From the end of the last fault to a whole federation. */
+export const HEAL_LIMIT_MS = 180_000;
+
+const LOOK_EVERY_MS = 1_000;
+const WRITERS = 2;
+
+export interface ScenarioResult {
+  /** What happened, one line each, with simulated times. */
+  readonly story: readonly string[];
+  readonly acknowledged: number;
+  readonly healMs: number;
+  readonly hash: string;
+}
+
+/** Rejects with all that was found wrong, the story and the seed. */
+export async function runScenario(seed: number): Promise<ScenarioResult> {
+  const federation = new WholeFederation({ seed, servers: 3, gateways: 2 });
+  const { simulation } = federation;
+  const story: string[] = [];
+  const note = (text: string): void => {
+    story.push(`${(simulation.nowMs / 1000).toFixed(1)} s: ${text}`);
+  };
+  const wrong = (faults: readonly string[]): Error =>
+    new Error([`MOBIUS_SEED=${seed}`, ...story, 'wrong:', ...faults.slice(0, 40)].join('\n  '));
+
+  federation.startAll();
+  const startFaults = await whole(federation, START_LIMIT_MS);
+  if (startFaults.length > 0) throw wrong(startFaults);
+  note('whole');
+
+  const observer = simulation.host({ name: 'writers', addresses: [] });
+  const writers = Array.from(
+    { length: WRITERS },
+    (_, n) =>
+      new Writer(`w${n}`, federation, simulation.random.fork(`writer ${n}`), observer.world.clock),
+  );
+  for (const writer of writers) writer.start();
+  await befall(federation, simulation.random.fork('faults'), note);
+
+  federation.wanLoss(0);
+  simulation.network.heal();
+  federation.startAll();
+  note('healed');
+  const healedAtMs = simulation.nowMs;
+  const faults = await whole(federation, HEAL_LIMIT_MS);
+  const healMs = simulation.nowMs - healedAtMs;
+  note(faults.length > 0 ? 'not whole' : 'whole');
+  for (const writer of writers) writer.stop();
+  await simulation.run(16_000);
+  const kept = await simulation.settle(acknowledgedKept(federation, writers));
+  for (const writer of writers) {
+    for (const [text, count] of writer.failures) note(`${count} × ${text}`);
+  }
+  const acknowledged = writers.reduce((sum, writer) => sum + writer.acknowledged.length, 0);
+  note(`${acknowledged} writes acknowledged`);
+  const all = [
+    ...faults,
+    ...kept,
+    ...writers.flatMap(({ hung }) => hung),
+    ...quietHouse(federation),
+  ];
+  if (all.length > 0) throw wrong(all);
+  return { story, acknowledged, healMs, hash: simulation.trace.hash };
+}
+
+/** Waits for it; what is still wrong at the limit. */
+async function whole(federation: WholeFederation, limitMs: number): Promise<readonly string[]> {
+  const { simulation } = federation;
+  const untilMs = simulation.nowMs + limitMs;
+  for (;;) {
+    const faults = await faultsOf(federation);
+    if (faults.length === 0 || simulation.nowMs >= untilMs) return faults;
+    await simulation.run(LOOK_EVERY_MS);
+  }
+}
+
+async function faultsOf(federation: WholeFederation): Promise<readonly string[]> {
+  const cheap = [...everybodyUp(federation), ...membersAlive(federation)];
+  if (cheap.length > 0) return cheap;
+  const states = await federation.simulation.settle(federationStatesTrue(federation));
+  if (states.length > 0) return states;
+  const looks = [callsAnswered(federation), sameCatalog(federation)];
+  return (await federation.simulation.settle(Promise.all(looks))).flat();
+}
