@@ -15,11 +15,19 @@ export interface FsmDeps {
 
 const RESTORING = 'the state is being restored';
 
-/** Start it with the systemId `fsm`. Fails, and with it the server, when a command is unknown. */
+/**
+ * Start it with the systemId `fsm`, before raft, and raft again whenever it is started again: raft
+ * knows what was applied only for as long as it lives. Fails when a command is unknown.
+ */
 export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
   const { post, fsm, lockDelays } = deps;
+  let startedBefore = false;
   return fsmMachine.provide({
     actions: {
+      startEmpty: () => {
+        if (startedBefore) fsm.reset();
+        startedBefore = true;
+      },
       applyBatches: (_, { batches }) => {
         for (const { entries, throughIndex } of batches) {
           const { responses, effects } = fsm.apply(entries, throughIndex);

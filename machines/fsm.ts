@@ -50,6 +50,8 @@ function withWaiting(waiting: readonly Batch[], batch: Batch): readonly Batch[] 
 const s = setup({
   types: { context: {} as FsmContext, events: {} as FsmEvent },
   actions: {
+    /** Forgets what an earlier run has applied: raft gives everything again. */
+    startEmpty: () => {},
     /** Applies batches in order, answers each, publishes one version for each. */
     applyBatches: (_, _params: { readonly batches: readonly Batch[] }) => {},
     /** Answers with the state as it is now. */
@@ -99,6 +101,7 @@ export const fsmMachine = s.createMachine({
   id: 'fsm',
   options: { maxIterations: 1000 },
   context: { waiting: [], restoring: null },
+  entry: 'startEmpty',
   initial: 'serving',
   states: {
     serving: {

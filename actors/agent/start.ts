@@ -151,8 +151,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     },
     ...joinParts(base, server?.store),
   ];
-  for (const { id } of children) housed.add(id);
-  for (const { id } of server?.duties ?? []) housed.add(id);
+  for (const id of namesIn([...children, ...(server?.duties ?? [])])) housed.add(id);
   const inspector = await openInspector(request, base);
   const root = startRoot({
     logic: createSupervisorActor({ log }),
@@ -164,6 +163,14 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   });
   const ended = root.ended.finally(() => inspector?.close()).then(() => ending);
   return { nodeId: base.nodeId, bus: base.bus, root, inspector, context, ended };
+}
+
+/** Names of children, and of those below them that are supervised. */
+function namesIn(children: readonly ChildSpec[]): readonly string[] {
+  return children.flatMap(({ id, input }) => {
+    const below = (input as Partial<SupervisorInput> | undefined)?.children ?? [];
+    return [id, ...namesIn(below)];
+  });
 }
 
 async function openInspector(

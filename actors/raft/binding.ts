@@ -42,6 +42,8 @@ export interface RaftActorDeps {
   readonly self: { readonly id: string; readonly address: string };
   readonly dial: RaftDial;
   readonly segmentBytesMax?: number;
+  /** Until this has settled somebody else may still write the files. */
+  readonly before?: Promise<void>;
 }
 
 /** The running actor, as its binding sees it. */
@@ -71,6 +73,10 @@ export class RaftBinding {
   #armedMs = Number.POSITIVE_INFINITY;
   #snapshots: Promise<void> = Promise.resolve();
   #closed = false;
+  #opening: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+  /** Said to be gained and not yet to be lost. */
+  #leadsTerm: number | undefined;
 
   constructor(deps: RaftActorDeps, host: RaftHost) {
     this.#deps = deps;
@@ -87,32 +93,45 @@ export class RaftBinding {
 
   /** Reads the disk and restores the state machine, then tells the node. */
   open(): void {
-    const { world, log, directory, segmentBytesMax } = this.#deps;
+    const { world, log, directory, segmentBytesMax, before } = this.#deps;
     const listener = {
       persisted: (sequence: number) => this.#persisted(sequence),
       failed: (error: Error) => this.#send({ type: 'storage.failed', nowMs: this.#nowMs(), error }),
       recovered: () => this.#send({ type: 'storage.recovered', nowMs: this.#nowMs() }),
     };
     const limits = segmentBytesMax === undefined ? {} : { segmentBytesMax };
-    RaftStorage.open({ world, log, directory, listener, ...limits }, (snapshot) =>
-      this.restore(snapshot),
-    ).then(
-      ({ storage, stored }) => {
-        this.#storage = storage;
-        if (this.#closed) return storage.close();
+    const open = async (): Promise<void> => {
+      await before;
+      if (this.#closed) return;
+      const options = { world, log, directory, listener, ...limits };
+      const { storage, stored } = await RaftStorage.open(options, (snapshot) =>
+        this.restore(snapshot),
+      );
+      this.#storage = storage;
+      if (!this.#closed) {
         this.#host.send({ type: 'storage.opened', nowMs: this.#nowMs(), stored });
-        return undefined;
-      },
-      (error: unknown) => this.#host.send({ type: 'storage.unreadable', error: toError(error) }),
-    );
+      }
+    };
+    this.#opening = open().catch((error: unknown) => {
+      if (this.#closed) return;
+      this.#host.send({ type: 'storage.unreadable', error: toError(error) });
+    });
   }
 
-  async close(): Promise<void> {
+  /** Safe to call again. Nobody is told anything more by this binding. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
+    if (this.#leadsTerm !== undefined) this.leadershipLost({ term: this.#leadsTerm });
     if (this.#timer !== undefined) this.#deps.world.clock.clearTimeout(this.#timer);
     this.#pending.abandon(new ConsensusError('shutdown'));
     this.#inbound.close();
     for (const peer of this.#peers.values()) peer.close();
+    await this.#opening;
     await this.#storage?.close();
   }
 
@@ -232,11 +251,13 @@ export class RaftBinding {
   }
 
   leadershipGained({ term }: EffectOf<'leadership.gained'>): void {
+    this.#leadsTerm = term;
     for (const to of LISTENERS.gained)
       this.#deps.post.send(to, { type: 'leadership.gained', term });
   }
 
-  leadershipLost({ term }: EffectOf<'leadership.lost'>): void {
+  leadershipLost({ term }: Omit<EffectOf<'leadership.lost'>, 'type'>): void {
+    this.#leadsTerm = undefined;
     for (const to of LISTENERS.lost) this.#deps.post.send(to, { type: 'leadership.lost', term });
   }
 

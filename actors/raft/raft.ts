@@ -2,7 +2,7 @@
 
 import type { ActorRefFrom } from 'xstate';
 import type { RaftNode } from '../../machines/raft/node.ts';
-import { raftMachine } from '../../machines/raft/raft.ts';
+import { type RaftEvent, raftMachine } from '../../machines/raft/raft.ts';
 import type { Post } from '../../machines/routes.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import { type RaftActorDeps, RaftBinding } from './binding.ts';
@@ -31,6 +31,7 @@ export function createRaft(
 ): CreatedRaft {
   const bindings = new WeakMap<object, RaftBinding>();
   let current: ActorRefFrom<typeof raftMachine> | undefined;
+  let latest: RaftBinding | undefined;
   const nodeOf = (ref: ActorRefFrom<typeof raftMachine> | undefined): RaftNode | undefined => {
     const snapshot = ref?.getSnapshot();
     return snapshot?.status === 'active' ? snapshot.context.node : undefined;
@@ -39,12 +40,13 @@ export function createRaft(
     const ref = self as ActorRefFrom<typeof raftMachine>;
     const known = bindings.get(ref);
     if (known !== undefined) return known;
-    const binding = new RaftBinding(deps, {
-      send: (event) => ref.send(event),
-      node: () => nodeOf(ref),
-    });
+    // A predecessor that failed has closed nothing, and the files may have one writer only.
+    const before = latest?.close().catch(() => {});
+    const host = { send: (event: RaftEvent) => ref.send(event), node: () => nodeOf(ref) };
+    const binding = new RaftBinding({ ...deps, ...(before && { before }) }, host);
     bindings.set(ref, binding);
     current = ref;
+    latest = binding;
     return binding;
   };
   const logic = raftMachine.provide({

@@ -50,6 +50,12 @@ export class Fsm {
     return { responses, effects: this.store.publish(throughIndex) };
   }
 
+  /** Back to nothing: the log, or a snapshot, is about to be applied from its beginning. */
+  reset(): void {
+    this.#chunks.restore(new Map());
+    this.store.replace(new Store(), 0);
+  }
+
   /** The current state as state.bin, in slices; later commands do not show in it. */
   freeze(): Generator<Uint8Array> {
     return writeState(this.store.view(), this.#chunks.pending());

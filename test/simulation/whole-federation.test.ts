@@ -5,11 +5,11 @@
  * `MOBIUS_SEEDS=<count>` runs so many.
  */
 
-import { describe, expect, test } from 'vitest';
-import { runScenario } from '../support/whole/scenario.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { runScenario, type ScenarioResult } from '../support/whole/scenario.ts';
 
 const FIRST_SEED = 4000;
-const SEEDS = 4;
+const SEEDS = 3;
 
 function seeds(): readonly number[] {
   const { MOBIUS_SEED: one, MOBIUS_SEEDS: count = SEEDS } = process.env;
@@ -18,13 +18,28 @@ function seeds(): readonly number[] {
 }
 
 describe('a whole federation of two datacenters', () => {
+  const results = new Map<number, ScenarioResult>();
+  afterAll(() => {
+    const healed = [...results.values()].map(({ healMs }) => (healMs / 1000).toFixed(0));
+    console.log(`whole again after ${healed.join(' ')} s, simulated`);
+  });
+
   test.each(seeds())(
     'seed %i is whole again after all faults',
     { timeout: 120_000 },
     async (seed) => {
       const result = await runScenario(seed);
       if (process.env['MOBIUS_SEED'] !== undefined) console.log(result.story.join('\n'));
+      results.set(seed, result);
       expect(result.acknowledged).toBeGreaterThan(100);
     },
   );
+
+  test('the same seed gives the same run', { timeout: 120_000 }, async () => {
+    const seed = seeds()[0] ?? FIRST_SEED;
+    const one = results.get(seed) ?? (await runScenario(seed));
+    const two = await runScenario(seed);
+    expect(two.story).toEqual(one.story);
+    expect(two.hash).toBe(one.hash);
+  });
 });

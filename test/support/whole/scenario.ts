@@ -9,7 +9,7 @@ import { quietHouse } from './checks/quiet-house.ts';
 import { sameCatalog } from './checks/same-catalog.ts';
 import { befall } from './faults.ts';
 import { WholeFederation } from './federation.ts';
-import { Writer } from './writer.ts';
+import { CALL_LIMIT_MS, Writer } from './writer.ts';
 
 /** Simulated time from nothing to a whole federation. */
 export const START_LIMIT_MS = 45_000;
@@ -59,9 +59,11 @@ export async function runScenario(seed: number): Promise<ScenarioResult> {
   const healedAtMs = simulation.nowMs;
   const faults = await whole(federation, HEAL_LIMIT_MS);
   const healMs = simulation.nowMs - healedAtMs;
-  note(faults.length > 0 ? 'not whole' : 'whole');
+  note(faults.length > 0 ? 'not whole' : `whole after ${healMs / 1000} s`);
   for (const writer of writers) writer.stop();
-  await simulation.run(16_000);
+  await simulation.runUntil(() => writers.every(({ open }) => open === 0), 2 * CALL_LIMIT_MS);
+  // Followers hear with the next heartbeat what the leader has committed.
+  await simulation.run(LOOK_EVERY_MS);
   const kept = await simulation.settle(acknowledgedKept(federation, writers));
   for (const writer of writers) {
     for (const [text, count] of writer.failures) note(`${count} × ${text}`);
@@ -71,6 +73,7 @@ export async function runScenario(seed: number): Promise<ScenarioResult> {
   const all = [
     ...faults,
     ...kept,
+    ...(await simulation.settle(sameCatalog(federation))),
     ...writers.flatMap(({ hung }) => hung),
     ...quietHouse(federation),
   ];

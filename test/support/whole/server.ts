@@ -1,12 +1,16 @@
 /** A host with a whole server agent on it, which can lose its process, its power, and come back. */
 
+import { setMaxListeners } from 'node:events';
 import { type RunningAgent, startAgent } from '../../../actors/agent/start.ts';
 import type { RaftView } from '../../../src/consensus/consensus.ts';
-import { createMemoryLog, type MemoryLog } from '../../../src/log.ts';
+import { createMemoryLog, type MemoryLog, silentLog } from '../../../src/log.ts';
 import type { SimulatedAuthority } from '../../../src/world/simulated/certificates.ts';
 import type { SimulatedHost, Simulation } from '../../../src/world/simulated/simulation.ts';
 import type { AgentAtWork } from './agent-client.ts';
 import { type Dc, nodeName, serverPlaces, serverPlan } from './plan.ts';
+
+/** Requests and writes under way at one agent. */
+const LISTENERS_MAX = 1_000;
 
 export interface WholeServerOptions {
   readonly simulation: Simulation;
@@ -32,8 +36,8 @@ export class WholeServer {
   /** `server1.dc1`, its name in the WAN pool. */
   readonly name: string;
   readonly host: SimulatedHost;
-  /** Of the present process. */
-  log: MemoryLog = createMemoryLog();
+  /** Of all processes, the present one last. */
+  readonly logs: MemoryLog[] = [];
   /** How agents ended that nobody killed. */
   readonly surrenders: string[] = [];
   readonly #options: WholeServerOptions;
@@ -73,7 +77,7 @@ export class WholeServer {
     if (this.#starting || this.up) return;
     this.#starting = true;
     this.#run += 1;
-    this.log = createMemoryLog();
+    this.logs.push(createMemoryLog());
     void this.#begin(this.#run);
   }
 
@@ -94,13 +98,14 @@ export class WholeServer {
     const names = [`${this.node}.server.${dc}.consul`, `server.${dc}.consul`];
     const identity = authority.issue({ commonName: `server.${dc}.consul`, names });
     const gone = new AbortController();
+    setMaxListeners(LISTENERS_MAX, gone.signal);
     this.#gone = gone;
     try {
       const agent = await startAgent({
         plan: serverPlan({ dc, number, servers }),
         material: { caPem: [authority.pem], identity },
         world: this.host.world,
-        log: this.log,
+        log: this.logs.at(-1) ?? silentLog,
       });
       if (run !== this.#run) return;
       this.#starting = false;

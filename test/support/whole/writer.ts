@@ -11,7 +11,8 @@ import type { WholeFederation } from './federation.ts';
 import { DATACENTERS, type Dc } from './plan.ts';
 
 const PAUSE_MS = 400;
-const LIMIT_MS = 15_000;
+/** RPC's own limit of a call is 60 s, after it has a connection. */
+export const CALL_LIMIT_MS = 75_000;
 
 export interface Acknowledged {
   readonly dc: Dc;
@@ -30,6 +31,7 @@ export class Writer {
   readonly #name: string;
   #stopped = false;
   #number = 0;
+  #open = 0;
 
   /** `clock` is that of a host which never dies. */
   constructor(name: string, federation: WholeFederation, random: SeededRandom, clock: Clock) {
@@ -43,13 +45,18 @@ export class Writer {
     void this.#loop();
   }
 
+  /** Writes that wait for their outcome. */
+  get open(): number {
+    return this.#open;
+  }
+
   stop(): void {
     this.#stopped = true;
   }
 
   async #loop(): Promise<void> {
     while (!this.#stopped) {
-      await this.#write();
+      void this.#write();
       await this.#pause(PAUSE_MS * this.#random.between(0.5, 1.5));
     }
   }
@@ -72,14 +79,16 @@ export class Writer {
       () => 'acknowledged',
       (error: unknown) => String(error),
     );
+    this.#open += 1;
     const outcome = await Promise.race([call, ended(atWork.gone), this.#limit()]);
+    this.#open -= 1;
     if (outcome === 'acknowledged') this.acknowledged.push({ dc, key, value });
     else if (outcome === 'hangs') this.hung.push(`${value}: write to ${dc}`);
     else this.failures.set(outcome, (this.failures.get(outcome) ?? 0) + 1);
   }
 
   async #limit(): Promise<string> {
-    await this.#pause(LIMIT_MS);
+    await this.#pause(CALL_LIMIT_MS);
     return 'hangs';
   }
 

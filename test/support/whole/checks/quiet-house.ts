@@ -5,7 +5,7 @@ const NEVER = ['dead letter', 'child failed', 'a receiver threw', 'child did not
 
 export function quietHouse({ servers, gateways }: WholeFederation): string[] {
   const houses = [
-    ...servers.map(({ name, log }) => ({ name, log })),
+    ...servers.flatMap(({ name, logs }) => logs.map((log) => ({ name, log }))),
     ...gateways.map(({ id, dc, log }) => ({ name: `${id}.${dc}`, log })),
   ];
   return houses.flatMap(({ name, log }) =>
