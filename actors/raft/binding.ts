@@ -17,7 +17,7 @@ import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
 import { Inbound } from './inbound.ts';
 import { Peer, type RaftDial } from './peer.ts';
 import { PendingReplies } from './pending.ts';
-import { receiveSnapshot, takeSnapshot } from './snapshots.ts';
+import { adoptSnapshot, receiveSnapshot, takeSnapshot } from './snapshots.ts';
 import { RaftStorage } from './storage.ts';
 
 /** A snapshot of any size may take this long to be frozen or restored. */
@@ -238,6 +238,45 @@ export class RaftBinding {
           error: toError(error).message,
         }),
     );
+  }
+
+  adoptSnapshot({ at, configuration, size, chunks }: EffectOf<'snapshot.adopt'>): void {
+    const { snapshots } = this.#openStorage();
+    adoptSnapshot(snapshots, { at, configuration, size, chunks }).then(
+      (snapshot) =>
+        this.#send({
+          type: 'snapshot.adopted',
+          nowMs: this.#nowMs(),
+          at,
+          configuration,
+          snapshot,
+        }),
+      (error: unknown) =>
+        this.#send({
+          type: 'snapshot.unadopted',
+          nowMs: this.#nowMs(),
+          error: toError(error).message,
+        }),
+    );
+  }
+
+  loadSnapshot({ snapshot, reply }: EffectOf<'snapshot.load'>): void {
+    this.restore(snapshot).then(
+      () => this.#send({ type: 'snapshot.loaded', nowMs: this.#nowMs(), reply }),
+      (error: unknown) => {
+        const failure = toError(error);
+        reply?.refuse(new ConsensusError('storage', failure.message, { cause: error }));
+        this.#send({ type: 'snapshot.unloaded', nowMs: this.#nowMs(), error: failure });
+      },
+    );
+  }
+
+  dropSnapshot({ snapshot }: EffectOf<'snapshot.drop'>): void {
+    this.#openStorage()
+      .snapshots.remove(snapshot)
+      .catch((error: unknown) =>
+        this.#deps.log.error('a snapshot could not be removed', { snapshot: snapshot.id, error }),
+      );
   }
 
   /** The state machine takes the state of a snapshot. */

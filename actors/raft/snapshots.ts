@@ -27,6 +27,17 @@ export async function takeSnapshot(
   }
 }
 
+/** Writes a snapshot that was taken elsewhere, and checks its size. */
+export async function adoptSnapshot(
+  store: SnapshotStore,
+  order: Omit<Extract<Effect, { type: 'snapshot.adopt' }>, 'type'>,
+): Promise<StoredSnapshot> {
+  const stored = await store.write(order.at, order.configuration, order.chunks);
+  if (stored.size === order.size) return stored;
+  await store.remove(stored);
+  throw new Error(`failed to write snapshot, size didn't match (${order.size} != ${stored.size})`);
+}
+
 export interface Reception {
   readonly request: InstallSnapshotRequest;
   readonly chunks: AsyncIterable<Uint8Array>;

@@ -22,7 +22,7 @@ import type {
   RaftResponse,
   RequestVoteResponse,
 } from '../../src/wire/raft/messages.ts';
-import type { Reply } from '../messages.ts';
+import type { Message, Reply } from '../messages.ts';
 import type { MemberChange, Proposal } from '../routes/raft.ts';
 import type { RaftSettings } from './limits.ts';
 import type { LogPoint, LogView } from './log-view.ts';
@@ -133,6 +133,8 @@ export interface RaftNode {
   snapshotsTaking: number;
   /** Ticket of the snapshot that is being received. */
   installing: number | undefined;
+  /** Who waits for a snapshot from outside that is being written; nothing is proposed meanwhile. */
+  restoring: Reply<null> | undefined;
   /** State of the random numbers. */
   random: number;
   election: Election | undefined;
@@ -257,6 +259,22 @@ export type Effect =
       readonly ticket: number;
       readonly request: InstallSnapshotRequest;
     }
+  /** Write a snapshot from outside; refused when its size differs. */
+  | {
+      readonly type: 'snapshot.adopt';
+      readonly at: LogPoint;
+      readonly configuration: PlacedConfiguration;
+      readonly size: number;
+      readonly chunks: AsyncIterable<Uint8Array>;
+    }
+  /** The state machine takes this state. */
+  | {
+      readonly type: 'snapshot.load';
+      readonly snapshot: StoredSnapshot;
+      readonly reply: Reply<null> | undefined;
+    }
+  /** Remove a snapshot that was written for nothing. */
+  | { readonly type: 'snapshot.drop'; readonly snapshot: StoredSnapshot }
   | { readonly type: 'leadership.gained'; readonly term: number }
   | { readonly type: 'leadership.lost'; readonly term: number }
   | { readonly type: 'view.changed' }
@@ -331,4 +349,18 @@ export type Input =
       readonly reply: Reply<null>;
     }
   | { readonly type: 'snapshot.create'; readonly reply: Reply<StoredSnapshot> }
-  | { readonly type: 'snapshot.restore'; readonly reply: Reply<null> };
+  | Message<'snapshot.restore'>
+  | {
+      readonly type: 'snapshot.adopted';
+      readonly nowMs: number;
+      readonly at: LogPoint;
+      readonly configuration: PlacedConfiguration;
+      readonly snapshot: StoredSnapshot;
+    }
+  | { readonly type: 'snapshot.unadopted'; readonly nowMs: number; readonly error: string }
+  | {
+      readonly type: 'snapshot.loaded';
+      readonly nowMs: number;
+      readonly reply: Reply<null> | undefined;
+    }
+  | { readonly type: 'snapshot.unloaded'; readonly nowMs: number; readonly error: Error };

@@ -65,6 +65,9 @@ const s = setup({
     refuse: effect<'refuse'>(),
     'snapshot.take': effect<'snapshot.take'>(),
     'snapshot.receive': effect<'snapshot.receive'>(),
+    'snapshot.adopt': effect<'snapshot.adopt'>(),
+    'snapshot.load': effect<'snapshot.load'>(),
+    'snapshot.drop': effect<'snapshot.drop'>(),
     'leadership.gained': effect<'leadership.gained'>(),
     'leadership.lost': effect<'leadership.lost'>(),
     'view.changed': effect<'view.changed'>(),
@@ -111,7 +114,7 @@ const turnAway = s.enqueueActions(({ event, enqueue }) => {
 
 function repliesIn(event: RaftEvent): readonly AnyReply[] {
   if (event.type === 'proposals.submitted') return event.proposals.map((one) => one.reply);
-  return 'reply' in event ? [event.reply] : [];
+  return 'reply' in event && event.reply !== undefined ? [event.reply] : [];
 }
 
 const accept = {

@@ -78,7 +78,9 @@ export function leadingFor(step: Step, replies: readonly AnyReply[]): Leadership
   const { leadership } = step.node;
   if (leadership === undefined) refuse(step, replies, 'not-leader');
   else if (leadership.transfer !== undefined) refuse(step, replies, 'transfer-in-progress');
-  else return leadership;
+  else if (step.node.restoring !== undefined) {
+    step.effects.push({ type: 'refuse', replies, error: 'enqueue-timeout' });
+  } else return leadership;
   return undefined;
 }
 

@@ -47,7 +47,13 @@ import {
 } from './membership.ts';
 import type { Effect, Input, PlacedConfiguration, RaftNode, StoredState } from './node.ts';
 import { nextSendAtMs, peerAnswered, pumpAll } from './replication.ts';
-import { becomeFollower, refuse } from './roles.ts';
+import {
+  requestRestore,
+  snapshotAdopted,
+  snapshotLoaded,
+  snapshotNotAdopted,
+} from './restoring.ts';
+import { becomeFollower } from './roles.ts';
 import {
   beginStep,
   committedPlaced,
@@ -103,6 +109,7 @@ export function startNode(options: NodeOptions): Stepped {
     snapshotAtMs: 0,
     snapshotsTaking: 0,
     installing: undefined,
+    restoring: undefined,
     random: options.seed | 0,
     election: undefined,
     leadership: undefined,
@@ -192,8 +199,20 @@ function takeSnapshotInput(step: Step, input: SnapshotInput): void {
       takeSnapshot(step, input.reply);
       return;
     case 'snapshot.restore':
-      refuse(step, [input.reply], 'storage', 'restoring a snapshot from outside is not supported');
+      requestRestore(step, input);
       return;
+    case 'snapshot.adopted':
+      snapshotAdopted(step, input.at, input.configuration, input.snapshot);
+      return;
+    case 'snapshot.unadopted':
+      snapshotNotAdopted(step, input.error);
+      return;
+    case 'snapshot.loaded':
+      snapshotLoaded(step, input.reply);
+      return;
+    case 'snapshot.unloaded':
+      // The log is that snapshot already: without its state there is nothing to go on from.
+      throw input.error;
     case 'snapshot.taken':
       snapshotTaken(step, input.at);
       return;

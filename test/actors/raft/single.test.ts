@@ -84,6 +84,37 @@ describe('a single server on a real disk', () => {
     expect(second.applied).toEqual(['before', 'one of whole', 'two of whole', 'after']);
   });
 
+  it('takes the state of a snapshot from elsewhere, at an index behind everything', async () => {
+    const directory = folder();
+    const first = start(directory);
+    await until(() => !first.consensus.hasState());
+    await first.consensus.bootstrap(CONFIGURATION);
+    await until(() => first.consensus.view().role === 'leader');
+    const { consensus } = first;
+    async function* state(): AsyncGenerator<Uint8Array> {
+      yield bytes('["from",');
+      yield bytes('"elsewhere"]');
+    }
+    await consensus.apply(bytes('lost'));
+    await expect(consensus.restore({ index: 9, size: 21, chunks: state() })).rejects.toThrow(
+      "failed to write snapshot, size didn't match (21 != 20)",
+    );
+    expect(first.applied).toEqual(['lost']);
+    const restored = consensus.restore({ index: 500, size: 20, chunks: state() });
+    const refused = consensus.apply(bytes('meanwhile'));
+    await expect(refused).rejects.toThrow('timed out enqueuing operation');
+    await restored;
+    await consensus.barrier();
+    expect(first.applied).toEqual(['from', 'elsewhere']);
+    expect(consensus.view()).toMatchObject({ snapshotIndex: 501, role: 'leader' });
+    expect(await consensus.apply(bytes('more'))).toBe('ok 504');
+    await first.stop();
+    const second = start(directory);
+    await until(() => second.consensus.view().role === 'leader');
+    await second.consensus.barrier();
+    expect(second.applied).toEqual(['from', 'elsewhere', 'more']);
+  });
+
   it('takes a snapshot and starts again from it and the tail', async () => {
     const directory = folder();
     const first = start(directory);
