@@ -11,7 +11,7 @@ import { createLeaderDutiesActor, federationDuties } from '../federation/leader-
 import { connectCaDuty } from '../server/connect-ca.ts';
 import type { ConsensusParts } from './consensus-parts.ts';
 import type { Foundation } from './foundation.ts';
-import type { RpcParts } from './rpc-parts.ts';
+import type { ServerRpcParts } from './rpc-parts.ts';
 
 export interface FederationParts {
   readonly supported: () => boolean;
@@ -23,7 +23,7 @@ export interface FederationParts {
 export function federationParts(
   base: Foundation,
   raft: ConsensusParts,
-  rpc: RpcParts,
+  rpc: ServerRpcParts,
 ): FederationParts {
   const { plan, world, bus, log } = base;
   const { datacenter, primaryDatacenter } = plan;
@@ -77,7 +77,7 @@ export function federationParts(
 function authorityDuty(
   { plan, world, log }: Foundation,
   raft: ConsensusParts,
-  rpc: RpcParts,
+  rpc: ServerRpcParts,
 ): ChildSpec {
   return connectCaDuty({
     log: log.child('leader-duties').child('connect-ca'),

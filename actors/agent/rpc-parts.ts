@@ -4,6 +4,7 @@ import type { FailoverPicker } from '../../src/federation/gateway-picker.ts';
 import { RpcPool } from '../../src/rpc/client/pool.ts';
 import { createDialer, type Dialer } from '../../src/rpc/dialer.ts';
 import { RpcServer } from '../../src/rpc/server/server.ts';
+import { createSnapshots, type SnapshotCaller } from '../../src/rpc/snapshots.ts';
 import { createRpcRouterActor, type RpcRouter } from '../rpc/rpc-router.ts';
 import type { Foundation } from './foundation.ts';
 
@@ -11,16 +12,25 @@ export interface RpcParts {
   readonly dialer: Dialer;
   readonly pool: RpcPool;
   readonly router: RpcRouter;
+  readonly snapshots: SnapshotCaller;
 }
 
-export interface ServerRpcParts extends RpcParts {
+/** Without snapshots: those need consensus, which is built on these parts. */
+export interface ServerRpcParts extends Omit<RpcParts, 'snapshots'> {
   readonly server: RpcServer;
 }
 
 export function clientRpcParts(base: Foundation): RpcParts {
   const dialer = dialerOf(base, undefined);
   const pool = new RpcPool({ dialer, clock: base.world.clock });
-  return { dialer, pool, router: createRpcRouterActor(routerDeps(base, pool)) };
+  const router = createRpcRouterActor(routerDeps(base, pool));
+  const { clock } = base.world;
+  return {
+    dialer,
+    pool,
+    router,
+    snapshots: createSnapshots({ dialer, clock, router: () => router.view() }),
+  };
 }
 
 /** The registry is empty at first: the methods need what is built on these parts. */

@@ -20,6 +20,8 @@ import {
 } from '../../src/reconcile/catalog-difference.ts';
 import { serverEndpoints } from '../../src/rpc/endpoints/index.ts';
 import { STATUS_PEERS } from '../../src/rpc/methods/status.ts';
+import { serveSnapshot } from '../../src/rpc/server/snapshot-conversation.ts';
+import { createSnapshots, type SnapshotCaller } from '../../src/rpc/snapshots.ts';
 import { checksOf, nodeByName, nodeServices, sessions } from '../../src/store/index.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createGatewayLocatorActor } from '../federation/gateway-locator.ts';
@@ -38,10 +40,10 @@ import { endpointDeps } from './endpoint-deps.ts';
 import { federationParts } from './federation-parts.ts';
 import { type Foundation, worldHearing } from './foundation.ts';
 import { wanParts } from './pools.ts';
-import { type ServerRpcParts, serverRpcParts } from './rpc-parts.ts';
+import { type RpcParts, type ServerRpcParts, serverRpcParts } from './rpc-parts.ts';
 
 export interface ServerParts {
-  readonly rpc: ServerRpcParts;
+  readonly rpc: ServerRpcParts & Pick<RpcParts, 'snapshots'>;
   readonly consensus: Consensus;
   readonly store: Store;
   readonly raftApply: RaftApply;
@@ -60,6 +62,12 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
   const rpc = serverRpcParts(base, picker);
   const raft = consensusParts(base, rpc.dialer);
   base.views.raft = () => raft.consensus.view();
+  const snapshots = createSnapshots({
+    dialer: rpc.dialer,
+    clock: base.world.clock,
+    router: () => rpc.router.view(),
+    consensus: raft.consensus,
+  });
   const federation = federationParts(base, raft, rpc);
   const methods = serverEndpoints(
     endpointDeps({
@@ -74,7 +82,7 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
   const wanPort = base.plan.ports.serfWan;
   const wan = wanPort === null ? undefined : await wanParts(base, wanPort, WAN_LISTENERS);
   return {
-    rpc,
+    rpc: { ...rpc, snapshots },
     consensus: raft.consensus,
     store: raft.store,
     raftApply: raft.raftApply,
@@ -85,7 +93,7 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
       ...(federated ? [locatorSpec(base, raft.store)] : []),
       routerSpec(base, rpc),
       ...raft.children,
-      ...dutySpecs(base, raft, rpc),
+      ...dutySpecs(base, raft, rpc, snapshots),
       ...federation.children,
       ...(wan === undefined ? [] : [wan.transport]),
       ...(federated ? [wanfedSpec(base, picker)] : []),
@@ -207,6 +215,7 @@ function dutySpecs(
   base: Foundation,
   raft: ConsensusParts,
   rpc: ServerRpcParts,
+  snapshots: SnapshotCaller,
 ): readonly ChildSpec[] {
   const { plan, bus, log, nodeId, views } = base;
   const server = createServerActor({
@@ -217,7 +226,14 @@ function dutySpecs(
       views.readyForConsistentReads = ready;
     },
     gatewaysChanged: () => {},
-    serveSnapshot: (stream) => stream.destroy(),
+    serveSnapshot: (stream) => {
+      serveSnapshot(stream, snapshots).catch((error) =>
+        log.child('snapshot').warn('a snapshot connection was broken off', {
+          from: `${stream.remote.address}:${stream.remote.port}`,
+          error,
+        }),
+      );
+    },
   });
   const bootstrap = createBootstrapActor({
     log: log.child('raft-bootstrap'),

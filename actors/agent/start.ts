@@ -87,6 +87,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   const reload = async (): Promise<void> => reloadTls(base);
   const context: HttpContext = {
     rpc: rpc.router.forwarder,
+    snapshots: rpc.snapshots,
     agent: createAgentFacts({
       base,
       rpc: rpc.router.forwarder,

@@ -14,6 +14,7 @@ const SNAPSHOT_VERSION = 1;
 /** Bytes of an unpacked archive at most; more is refused. */
 export const ARCHIVE_BYTES_MAX = 4_294_967_296;
 
+const GZIP_HEADER_BYTES = 10;
 const BLOCK_BYTES = 512;
 const META = 'meta.json';
 const STATE = 'state.bin';
@@ -145,13 +146,19 @@ export async function unpackArchive(bytes: Uint8Array): Promise<Archive> {
 }
 
 async function decompress(bytes: Uint8Array): Promise<Buffer> {
+  // Go's reader wants a whole header first, whatever it says.
+  if (bytes.length === 0) throw new DecodeError('failed to decompress snapshot: EOF');
+  if (bytes.length < GZIP_HEADER_BYTES) {
+    throw new DecodeError('failed to decompress snapshot: unexpected EOF');
+  }
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
     throw new DecodeError('failed to decompress snapshot: gzip: invalid header');
   }
   try {
     return await promisify(gunzip)(bytes, { maxOutputLength: ARCHIVE_BYTES_MAX });
   } catch (error) {
-    const text = textOf(error);
+    const said = textOf(error);
+    const text = said === 'unexpected end of file' ? 'unexpected EOF' : said;
     throw new DecodeError(`failed to decompress snapshot: ${text}`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 /** What handlers work with. */
 
 import type { RpcCaller } from '../rpc/method.ts';
+import type { SnapshotCaller } from '../rpc/snapshots.ts';
 import type { Clock, Random } from '../world/world.ts';
 import type { AgentCache } from './agent-cache.ts';
 import type { AgentFacts } from './agent-facts.ts';
@@ -8,6 +9,7 @@ import type { LocalServices } from './local-services.ts';
 
 export interface HttpContext {
   readonly rpc: RpcCaller;
+  readonly snapshots: SnapshotCaller;
   readonly agent: AgentFacts;
   readonly local: LocalServices;
   readonly cache: AgentCache;

@@ -12,6 +12,7 @@ import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
 import { HEALTH_ROUTES } from './handlers/health.ts';
 import { KV_ROUTES } from './handlers/kv.ts';
 import { SESSION_ROUTES } from './handlers/session.ts';
+import { SNAPSHOT_ROUTES } from './handlers/snapshot.ts';
 import { STATUS_ROUTES } from './handlers/status.ts';
 import { RouteTable } from './router.ts';
 
@@ -26,6 +27,7 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...SESSION_ROUTES,
   ...EVENT_ROUTES,
   ...COORDINATE_ROUTES,
+  ...SNAPSHOT_ROUTES,
   ...FEDERATION_STATE_ROUTES,
   ...CONFIG_ROUTES,
 ]);

@@ -33,7 +33,9 @@ describe('the archive of Consul 1.9.1', () => {
 
   it('is refused when damaged, with the texts that clients know', async () => {
     const cases: readonly [Uint8Array, string][] = [
-      [Buffer.from('no gzip'), 'failed to decompress snapshot: gzip: invalid header'],
+      [Buffer.alloc(0), 'failed to decompress snapshot: EOF'],
+      [Buffer.from('no gzip'), 'failed to decompress snapshot: unexpected EOF'],
+      [Buffer.from('no gzip at all'), 'failed to decompress snapshot: gzip: invalid header'],
       [sample.subarray(0, 100), 'failed to decompress snapshot: '],
       [
         changed((tar) => {

@@ -23,6 +23,7 @@ describe('a real agent', () => {
     ['07-kv', startBaseProfile],
     ['11-coordinate', startBaseProfile],
     ['16-federation-states', startBaseProfile],
+    ['20-snapshot', startBaseProfile],
     ['33-wan-federation', startWanProfile],
   ])(
     'replays %s',

@@ -122,6 +122,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
     aclDefaultPolicy: 'allow',
     context: {
       rpc,
+      snapshots: { exchange: () => Promise.reject(new Error('this server has no log')) },
       agent: boxedAgent(),
       local: local.facade,
       cache,
