@@ -159,15 +159,8 @@ function fields(of: Readonly<Record<string, unknown>>): string {
 }
 
 async function play(seed: number): Promise<void> {
-  const cluster = new Cluster(seed, 3);
+  const cluster = await founded(seed);
   const { simulation, members } = cluster;
-  for (const member of members) cluster.start(member);
-  await simulation.runUntil(
-    () => members.every((member) => member.node?.consensus.hasState() === false),
-    1000,
-  );
-  for (const { node } of members) void node?.consensus.bootstrap(cluster.configuration);
-  await simulation.runUntil(() => cluster.leader() !== undefined, 20_000);
   await storm(cluster, 30_000);
   simulation.network.heal();
   for (const member of members) {
@@ -189,6 +182,61 @@ async function play(seed: number): Promise<void> {
   expect(cluster.acknowledged.filter((data) => !applied.has(data))).toEqual([]);
   expect(cluster.acknowledged.length).toBeGreaterThan(10);
 }
+
+async function founded(seed: number): Promise<Cluster> {
+  const cluster = new Cluster(seed, 3);
+  const { simulation, members } = cluster;
+  for (const member of members) cluster.start(member);
+  await simulation.runUntil(
+    () => members.every((member) => member.node?.consensus.hasState() === false),
+    1000,
+  );
+  for (const { node } of members) void node?.consensus.bootstrap(cluster.configuration);
+  await simulation.runUntil(() => cluster.leader() !== undefined, 20_000);
+  await simulation.run(1000);
+  return cluster;
+}
+
+describe('a snapshot from outside', () => {
+  it('becomes the state of all servers, and stays it after their restart', async () => {
+    const cluster = await founded(7);
+    const { simulation, members } = cluster;
+    for (let count = 0; count < 20; count++) cluster.propose();
+    await simulation.runUntil(() => cluster.settled(), 60_000);
+    const consensus = cluster.leader()?.node?.consensus;
+    const state = Buffer.from('["from","elsewhere"]');
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      yield state;
+    }
+    let outcome: unknown;
+    consensus
+      ?.restore({ index: 3, size: state.length, chunks: chunks() })
+      .then(() => consensus.barrier())
+      .then(
+        () => {
+          outcome = 'restored';
+        },
+        (error: unknown) => {
+          outcome = error;
+        },
+      );
+    await simulation.runUntil(() => outcome !== undefined, 60_000);
+    expect(outcome).toBe('restored');
+    cluster.propose();
+    await simulation.runUntil(() => cluster.settled(), 60_000);
+    const expected = ['from', 'elsewhere', 'p20'];
+    expect(members.map((member) => member.node?.applied)).toEqual([expected, expected, expected]);
+    for (const member of members) {
+      cluster.end(member, 'crash');
+      cluster.start(member);
+    }
+    await simulation.run(15_000);
+    cluster.propose();
+    await simulation.runUntil(() => cluster.settled(), 60_000);
+    const after = [...expected, 'p21'];
+    expect(members.map((member) => member.node?.applied)).toEqual([after, after, after]);
+  });
+});
 
 describe('raft actors under faults', () => {
   it(`lose nothing that was acknowledged, ${SEEDS} seeds from ${FIRST_SEED}`, async () => {

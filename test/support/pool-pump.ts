@@ -10,7 +10,7 @@ import type { PoolState } from '../../machines/gossip/state.ts';
 import { type PoolEvent, stepPool } from '../../machines/gossip/step.ts';
 import type { Reply } from '../../machines/messages.ts';
 import type { GossipPeer } from '../../machines/routes/gossip.ts';
-import type { MemberChange, UserEvent } from '../../src/model/member.ts';
+import type { CoordinatesView, MemberChange, UserEvent } from '../../src/model/member.ts';
 import { parseJoinAddress } from '../../src/wire/gossip/address.ts';
 import { type KeyRing, NO_KEYS } from '../../src/wire/gossip/keyring.ts';
 import { NONCE_BYTES, seal } from '../../src/wire/gossip/seal.ts';
@@ -40,6 +40,7 @@ export class PumpedNode {
   readonly snapshot: SnapshotLine[] = [];
   readonly logs: string[] = [];
   readonly queries: Effects['queries'] = [];
+  readonly coordinates: { readonly atMs: number; readonly view: CoordinatesView }[] = [];
 
   constructor(config: PoolConfig, state: PoolState) {
     this.name = config.name;
@@ -153,6 +154,9 @@ export class PoolPump {
     node.events.push(...effects.events);
     node.snapshot.push(...effects.snapshot);
     node.queries.push(...effects.queries);
+    if (effects.coordinates !== null) {
+      node.coordinates.push({ atMs: this.now, view: effects.coordinates });
+    }
     for (const { text } of effects.logs) node.logs.push(text);
     const key = node.state.keyRing.keys[0];
     for (const { to, bytes } of effects.packets) {
