@@ -38,6 +38,7 @@ export function connectCaEndpoints(deps: EndpointDeps): readonly ServedMethod[] 
   ];
 }
 
-function requireConnect(deps: EndpointDeps): void {
+/** Throws for endpoints of the mesh when there is none. */
+export function requireConnect(deps: EndpointDeps): void {
   if (!deps.connect.enabled) throw new RpcError(NOT_ENABLED);
 }

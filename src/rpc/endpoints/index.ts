@@ -7,6 +7,7 @@ import { connectCaEndpoints } from './connect-ca.ts';
 import type { EndpointDeps } from './deps.ts';
 import { federationStateEndpoints } from './federation-state.ts';
 import { healthEndpoints } from './health.ts';
+import { intentionEndpoints } from './intention.ts';
 import { coordinateEndpoints, internalEndpoints } from './internal.ts';
 import { kvsEndpoints } from './kvs.ts';
 import { sessionEndpoints } from './session.ts';
@@ -26,5 +27,6 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...coordinateEndpoints(deps),
     ...configEntryEndpoints(deps),
     ...connectCaEndpoints(deps),
+    ...intentionEndpoints(deps),
   ];
 }

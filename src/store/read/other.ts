@@ -4,6 +4,7 @@ import type { ConfigEntryRow } from '../../model/config-entry.ts';
 import type { CAConfiguration, CAConsulProviderState, CARoot } from '../../model/connect-ca.ts';
 import type { Coordinate } from '../../model/coordinate.ts';
 import type { FederationState } from '../../model/federation-state.ts';
+import type { Intention } from '../../model/intention.ts';
 import type { AutopilotConfig } from '../../model/operator.ts';
 import type { PreparedQuery } from '../../model/prepared-query.ts';
 import type { Session } from '../../model/session.ts';
@@ -19,6 +20,7 @@ import {
   configEntriesTable,
   coordinatesTable,
   federationStatesTable,
+  intentionsTable,
   preparedQueriesTable,
   SINGLE_KEY,
   sessionsTable,
@@ -98,6 +100,11 @@ export function caProviderState(
   id: string,
 ): Indexed<CAConsulProviderState | null> {
   return single(reader, caProviderStatesTable, id);
+}
+
+/** Intentions that are not config entries yet. */
+export function legacyIntentions(reader: StoreReader): Indexed<readonly Intention[]> {
+  return whole(reader, intentionsTable);
 }
 
 /** In order of their IDs. */
