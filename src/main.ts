@@ -13,6 +13,7 @@ import { demoCommand } from './cli/commands/demo.ts';
 import { houseCommands } from './cli/commands/house.ts';
 import { kvCommands } from './cli/commands/kv.ts';
 import { localCommands } from './cli/commands/local.ts';
+import { snapshotCommands } from './cli/commands/snapshot.ts';
 import { tlsCommands } from './cli/commands/tls.ts';
 import { validateCommand } from './cli/commands/validate.ts';
 import { runCommandLine } from './cli/run.ts';
@@ -48,6 +49,7 @@ const commands: readonly Command[] = [
   ...catalogCommands(world.disk),
   ...clusterCommands(world.disk),
   ...kvCommands(world.disk),
+  ...snapshotCommands(world.disk),
   ...localCommands(world.random),
   ...tlsCommands(world),
   validateCommand(world, hostname()),
