@@ -1,6 +1,7 @@
 /** Pure decisions of a supervisor: what to stop and what to start, after what happened. */
 
 import { textOf } from '../src/error-text.ts';
+import { FatalError } from '../src/fatal-error.ts';
 import type {
   ChildSpec,
   ChildStatus,
@@ -99,10 +100,9 @@ export function childEnded(
 function planRestart(context: SupervisorContext, id: string, error: unknown): SupervisorContext {
   const recentRestarts = context.recentRestarts + 1;
   const counted = { ...context, recentRestarts };
+  if (error instanceof FatalError) return planEnd(counted, 'fail', error);
   if (recentRestarts > context.intensity) {
-    const reason = `${id} ended ${recentRestarts} times in ${context.periodMs} ms`;
-    const cause = error === undefined ? {} : { cause: error };
-    return planEnd(counted, 'fail', new Error(`supervisor gave up: ${reason}`, cause));
+    return planEnd(counted, 'fail', givenUp(counted, id, error));
   }
   const restarts = (context.view.find((child) => child.id === id)?.restarts ?? 0) + 1;
   const noted = withChild(counted, id, { restarts });
@@ -115,6 +115,14 @@ function planRestart(context: SupervisorContext, id: string, error: unknown): Su
     toStop: stopOrder(noted, stopped),
     toStart: context.children.map((child) => child.id).filter((child) => started.has(child)),
   };
+}
+
+/** A supervisor that may not restart at all has nothing to add to the failure of its child. */
+function givenUp(context: SupervisorContext, id: string, error: unknown): Error {
+  if (context.intensity === 0 && error instanceof Error) return error;
+  const reason = `${id} ended ${context.recentRestarts} times in ${context.periodMs} ms`;
+  if (error === undefined) return new Error(`supervisor gave up: ${reason}`);
+  return new Error(`supervisor gave up: ${reason}: ${textOf(error)}`, { cause: error });
 }
 
 function affectedBy(context: SupervisorContext, id: string): readonly string[] {

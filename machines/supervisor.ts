@@ -31,7 +31,7 @@ const supervisor = setup({
     input: {} as SupervisorInput,
   },
   actions: {
-    /** A child ended without having been asked to. */
+    /** A child ended without having been asked to; a failure that is passed up is not reported. */
     reportEnd: (_, _params: { readonly id: string; readonly error?: unknown }) => {},
     /** A child did not finish in time and was stopped by force. */
     reportKill: (_, _params: { readonly id: string }) => {},
@@ -69,7 +69,7 @@ const noteEnd = supervisor.enqueueActions(({ context, event, enqueue }) => {
   const next = childEnded(context, id, end);
   enqueue.assign(next);
   enqueue(stopChild(id));
-  if (!asked) enqueue({ type: 'reportEnd', params: { id, ...end } });
+  if (!asked && next.goal !== 'fail') enqueue({ type: 'reportEnd', params: { id, ...end } });
   if (next.recentRestarts > context.recentRestarts) {
     enqueue.raise({ type: 'restart.forgotten' }, { delay: 'period' });
   }
@@ -81,7 +81,7 @@ const noteLate = supervisor.enqueueActions(({ context, enqueue }) => {
   const next = childEnded(context, id, { error });
   enqueue.assign(next);
   enqueue(stopChild(id));
-  enqueue({ type: 'reportEnd', params: { id, error } });
+  if (next.goal !== 'fail') enqueue({ type: 'reportEnd', params: { id, error } });
   if (next.recentRestarts > context.recentRestarts) {
     enqueue.raise({ type: 'restart.forgotten' }, { delay: 'period' });
   }

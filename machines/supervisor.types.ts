@@ -33,7 +33,10 @@ export interface SupervisorInput {
   /** Started in this order, stopped in reverse. */
   readonly children: readonly ChildSpec[];
   readonly strategy: Strategy;
-  /** Restarts allowed within `periodMs`; one more and the supervisor itself fails. */
+  /**
+   * Restarts allowed within `periodMs`; one more and the supervisor itself fails. A `FatalError` is
+   * never followed by a restart.
+   */
   readonly intensity: number;
   readonly periodMs: number;
   /** Pause before a restart: the first, doubled with each recent restart, up to the second. */

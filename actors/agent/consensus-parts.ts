@@ -1,14 +1,13 @@
 /** Raft and the state machine of a server, and what writes and reads go through. */
 
 import { consulSettings, type RaftSettings } from '../../machines/raft/limits.ts';
-import type { ChildSpec, SupervisorInput } from '../../machines/supervisor.types.ts';
+import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import type { AgentPlan } from '../../src/config/plan.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { createRaftApply, type RaftApply } from '../../src/fsm/raft-apply.ts';
 import { joinHostPort, splitHostPort } from '../../src/host-port.ts';
-import type { Log } from '../../src/log.ts';
 import { Session, SessionRequest } from '../../src/model/session.ts';
 import type { Dialer } from '../../src/rpc/dialer.ts';
 import { LockDelays } from '../../src/store/lock-delays.ts';
@@ -17,13 +16,10 @@ import type { Store } from '../../src/store/store.ts';
 import { createMemoryDisk } from '../../src/world/memory-disk.ts';
 import { createFsmActor } from '../fsm.ts';
 import { createRaft } from '../raft/raft.ts';
-import { createSupervisorActor } from '../supervisor.ts';
 import type { Foundation } from './foundation.ts';
 
 /** Time in which what was handed in becomes durable before the node is stopped by force. */
 const RAFT_SHUTDOWN_MS = 5_000;
-/** Time beyond it for the supervisor of both. */
-const SUPERVISION_SLACK_MS = 1_000;
 
 export interface ConsensusParts {
   readonly store: Store;
@@ -68,43 +64,20 @@ export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts
     lockDelays,
     sessionTimers,
     children: [
-      together(log, [
-        {
-          id: 'fsm',
-          logic: createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays }),
-          restart: 'permanent',
-          shutdownMs: 0,
-        },
-        {
-          id: 'raft',
-          logic,
-          input: { self, settings: raftSettings(plan), seed: world.random.uint32() },
-          restart: 'permanent',
-          shutdownMs: RAFT_SHUTDOWN_MS,
-        },
-      ]),
+      {
+        id: 'fsm',
+        logic: createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays }),
+        restart: 'permanent',
+        shutdownMs: 0,
+      },
+      {
+        id: 'raft',
+        logic,
+        input: { self, settings: raftSettings(plan), seed: world.random.uint32() },
+        restart: 'permanent',
+        shutdownMs: RAFT_SHUTDOWN_MS,
+      },
     ],
-  };
-}
-
-/**
- * Neither may go on without the other: a state machine that starts again must be given everything,
- * and raft that starts again gives everything, which must not be applied twice.
- */
-function together(log: Log, children: readonly ChildSpec[]): ChildSpec {
-  const input: SupervisorInput = {
-    children,
-    strategy: 'one-for-all',
-    intensity: 3,
-    periodMs: 10_000,
-    backoffMs: [100, 2_000],
-  };
-  return {
-    id: 'replicated-state',
-    logic: createSupervisorActor({ log: log.child('replicated-state') }),
-    input,
-    restart: 'permanent',
-    shutdownMs: RAFT_SHUTDOWN_MS + SUPERVISION_SLACK_MS,
   };
 }
 

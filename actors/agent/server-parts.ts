@@ -50,8 +50,12 @@ export interface ServerParts {
   readonly picker: FailoverPicker;
   /** Who of the server hears of LAN members. */
   readonly lanListeners: readonly LanListener[];
+  /** fsm, then raft. */
+  readonly state: readonly ChildSpec[];
   /** In order of start. */
   readonly children: readonly ChildSpec[];
+  /** The WAN pool after what it speaks through; empty without one. */
+  readonly wan: readonly ChildSpec[];
   /** What exists only while this server leads. */
   readonly duties: readonly ChildSpec[];
 }
@@ -89,15 +93,17 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
     picker,
     lanListeners: LAN_LISTENERS,
     duties: federation.duties,
+    state: raft.children,
     children: [
       ...(federated ? [locatorSpec(base, raft.store)] : []),
       routerSpec(base, rpc),
-      ...raft.children,
       ...dutySpecs(base, raft, rpc, snapshots),
       ...federation.children,
+      portSpec(base, rpc),
+    ],
+    wan: [
       ...(wan === undefined ? [] : [wan.transport]),
       ...(federated ? [wanfedSpec(base, picker)] : []),
-      portSpec(base, rpc),
       ...(wan === undefined ? [] : [wan.pool]),
     ],
   };

@@ -5,7 +5,7 @@
  */
 
 import type { AgentEnding } from '../../machines/agent/agent.ts';
-import type { ChildSpec, SupervisorInput } from '../../machines/supervisor.types.ts';
+import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import { EventLog } from '../../src/agent/event-log.ts';
 import { nodeIdOf } from '../../src/agent/identity.ts';
 import { readMaterial } from '../../src/config/load.ts';
@@ -31,6 +31,7 @@ import { leavePools } from './leave.ts';
 import { localParts } from './local-parts.ts';
 import { lanParts } from './pools.ts';
 import { serverParts } from './server-parts.ts';
+import { agentTree, namesIn, type TreeParts } from './tree.ts';
 import { AgentViews } from './views.ts';
 
 export interface StartRequest {
@@ -52,14 +53,6 @@ export interface RunningAgent {
   /** Resolves when the tree has ended, with why; rejects with a failure that was not contained. */
   readonly ended: Promise<AgentEnding>;
 }
-
-/** Restarts of any child within the period beyond which the agent gives up. */
-const TREE: Omit<SupervisorInput, 'children'> = {
-  strategy: 'one-for-one',
-  intensity: 5,
-  periodMs: 10_000,
-  backoffMs: [100, 2_000],
-};
 
 /** Time in which who asked for the leave hears that it is over. */
 const LAST_ANSWER_MS = 200;
@@ -128,35 +121,37 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
       world.clock.setTimeout(() => void root.shutdown(), lastAnswerMs);
     },
   });
-  const children: readonly ChildSpec[] = [
-    {
-      id: 'agent',
-      logic: coordinator,
-      input: {
-        onTerminate: plan.leave.onTerminate ? 'leave' : 'stop',
-        onInterrupt: plan.leave.skipOnInterrupt ? 'stop' : 'leave',
-      },
-      restart: 'permanent',
-      shutdownMs: 0,
+  const agent: ChildSpec = {
+    id: 'agent',
+    logic: coordinator,
+    input: {
+      onTerminate: plan.leave.onTerminate ? 'leave' : 'stop',
+      onInterrupt: plan.leave.skipOnInterrupt ? 'stop' : 'leave',
     },
-    ...(server?.children ?? client?.children ?? []),
-    lan.transport,
-    lan.pool,
-    ...local.children,
-    ...coordinateParts(base, rpc.router.forwarder),
-    {
-      id: 'http-door',
-      logic: createHttpDoorActor(listeners, cache),
-      restart: 'permanent',
-      shutdownMs: 0,
-    },
-    ...joinParts(base, server?.store),
-  ];
-  for (const id of namesIn([...children, ...(server?.duties ?? [])])) housed.add(id);
+    restart: 'permanent',
+    shutdownMs: 0,
+  };
+  const door: ChildSpec = {
+    id: 'http-door',
+    logic: createHttpDoorActor(listeners, cache),
+    restart: 'permanent',
+    shutdownMs: 0,
+  };
+  const parts: TreeParts = {
+    agent: [agent, ...(client?.children ?? [])],
+    state: server?.state ?? [],
+    server: server?.children ?? [],
+    pools: [...(server?.wan ?? []), lan.transport, lan.pool],
+    local: [...local.children, ...coordinateParts(base, rpc.router.forwarder)],
+    doors: [door],
+    joiners: joinParts(base, server?.store),
+  };
+  const tree = agentTree(parts, log);
+  for (const id of namesIn([...tree.children, ...(server?.duties ?? [])])) housed.add(id);
   const inspector = await openInspector(request, base);
   const root = startRoot({
     logic: createSupervisorActor({ log }),
-    input: { ...TREE, children },
+    input: tree,
     name: 'mobius',
     clock: world.clock,
     bus: base.bus,
@@ -164,14 +159,6 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   });
   const ended = root.ended.finally(() => inspector?.close()).then(() => ending);
   return { nodeId: base.nodeId, bus: base.bus, root, inspector, context, ended };
-}
-
-/** Names of children, and of those below them that are supervised. */
-function namesIn(children: readonly ChildSpec[]): readonly string[] {
-  return children.flatMap(({ id, input }) => {
-    const below = (input as Partial<SupervisorInput> | undefined)?.children ?? [];
-    return [id, ...namesIn(below)];
-  });
 }
 
 async function openInspector(

@@ -2,6 +2,7 @@
 
 import { fromCallback } from 'xstate';
 import { type AlpnListenerEvent, alpnListenerMachine } from '../../machines/port/alpn-listener.ts';
+import { FatalError } from '../../src/fatal-error.ts';
 import type { Endpoint, Listener, World } from '../../src/world/world.ts';
 import { PortConnections, type PortConnectionsOptions } from './connections.ts';
 
@@ -11,7 +12,7 @@ export interface AlpnListenerDeps
   readonly at: Endpoint;
 }
 
-/** A port that cannot be bound ends the actor with the system's error: the supervisor decides. */
+/** A port that cannot be bound ends the actor with a `FatalError`, and with it the agent. */
 export function createAlpnListenerActor(deps: AlpnListenerDeps): typeof alpnListenerMachine {
   const { world, at, ...options } = deps;
   return alpnListenerMachine.provide({
@@ -44,7 +45,7 @@ export function createAlpnListenerActor(deps: AlpnListenerDeps): typeof alpnList
     actions: {
       announce: (_, { port }) => deps.log.info('server port open', { address: at.address, port }),
       escalate: (_, { error }) => {
-        throw error;
+        throw new FatalError(`Failed to start RPC layer: ${error.message}`, { cause: error });
       },
     },
   });

@@ -22,7 +22,7 @@ const s = setup({
   },
   actions: {
     announce: (_, _params: { readonly port: number }) => {},
-    /** Throws: the supervisor decides what a port in use means. */
+    /** Throws: without its port a server is none. */
     escalate: (_, _params: { readonly error: Error }) => {},
   },
 });

@@ -42,8 +42,8 @@ export class Fsm {
   }
 
   /**
-   * Applies a batch and publishes one view of the result, the state of `throughIndex`. Throws `FatalCommandError` for a command
-   * that is not known, or cannot be read, and may not be skipped.
+   * Applies a batch and publishes one view of the result, the state of `throughIndex`. Throws
+   * `FatalCommandError` for a command that is not known, or cannot be read, and may not be skipped.
    */
   apply(entries: readonly LogCommand[], throughIndex = 0): AppliedBatch {
     const responses = entries.map((entry) => this.#applyEntry(entry));

@@ -72,7 +72,7 @@ export function agentCommand(surroundings: AgentSurroundings): Command {
         impatient: abort,
       });
       try {
-        const ending = await agent.ended;
+        const ending = await endingOf(agent);
         if (ending.kind === 'failed') throw new CommandError(`==> ${ending.text}`);
         return 0;
       } finally {
@@ -80,6 +80,15 @@ export function agentCommand(surroundings: AgentSurroundings): Command {
       }
     },
   };
+}
+
+/** What no restart could mend ends the process with one line. */
+async function endingOf(agent: RunningAgent): Promise<Awaited<RunningAgent['ended']>> {
+  try {
+    return await agent.ended;
+  } catch (error) {
+    throw new CommandError(`==> Agent failed: ${textOf(error)}`, { cause: error });
+  }
 }
 
 async function started(
