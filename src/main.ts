@@ -71,6 +71,9 @@ const commands: readonly Command[] = [
   }),
 ];
 
+// Only a child of the demo has a channel; when the other end is gone, nobody else ends this process.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+
 const code = await runCommandLine('mobius', commands, process.argv.slice(2), terminal);
 // Sockets that others keep open must not keep the process: what had to be closed has been closed.
 process.stdout.write('', () => process.exit(code));

@@ -24,6 +24,8 @@ import { serveSnapshot } from '../../src/rpc/server/snapshot-conversation.ts';
 import { createSnapshots, type SnapshotCaller } from '../../src/rpc/snapshots.ts';
 import { checksOf, nodeByName, nodeServices, sessions } from '../../src/store/index.ts';
 import type { Store } from '../../src/store/store.ts';
+import { checkFreePort } from '../../src/world/free-port.ts';
+import type { Endpoint } from '../../src/world/world.ts';
 import { createGatewayLocatorActor } from '../federation/gateway-locator.ts';
 import { createLinkCounts } from '../federation/packet-links.ts';
 import { createWanfedTransportActor } from '../federation/wanfed-transport.ts';
@@ -60,8 +62,9 @@ export interface ServerParts {
   readonly duties: readonly ChildSpec[];
 }
 
-/** Rejects when the WAN pool's sockets cannot be opened. */
+/** Rejects when the server port is taken or the WAN pool's sockets cannot be opened. */
 export async function serverParts(base: Foundation): Promise<ServerParts> {
+  await checkServerPort(base);
   const picker = gatewayPicker(base);
   const rpc = serverRpcParts(base, picker);
   const raft = consensusParts(base, rpc.dialer);
@@ -116,6 +119,15 @@ const EVERYWHERE: readonly LanListener[] = [
   'local-services',
   'coordinate-sender',
 ];
+
+async function checkServerPort({ plan, world }: Foundation): Promise<void> {
+  try {
+    await checkFreePort(world.network, serverEndpoint(plan));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`Failed to start RPC layer: ${why}`, { cause: error });
+  }
+}
 
 /** Who of a server hears of members; names that do not run in this one are passed over. */
 const LAN_LISTENERS = receiversOf('gossip.lan', 'lan-members.changed').filter(isOfServer);
@@ -196,6 +208,10 @@ function wanfedSpec(
   );
 }
 
+function serverEndpoint({ addresses, ports }: Foundation['plan']): Endpoint {
+  return { address: addresses.bind, port: ports.server };
+}
+
 function portSpec(base: Foundation, rpc: ServerRpcParts): ChildSpec {
   const { plan, bus, log, tls } = base;
   const portLog = log.child('alpn-listener');
@@ -203,7 +219,7 @@ function portSpec(base: Foundation, rpc: ServerRpcParts): ChildSpec {
     'alpn-listener',
     createAlpnListenerActor({
       world: worldHearing(base.world, plan.limits.serverAllowedCidrs, portLog),
-      at: { address: plan.addresses.bind, port: plan.ports.server },
+      at: serverEndpoint(plan),
       log: portLog,
       post: bus.postFor('alpn-listener'),
       tls,

@@ -9,6 +9,8 @@ import type { Clock } from '../world/world.ts';
 /** Last lines of a child's output, shown when it crashes. */
 const KEPT_LINES_MAX = 20;
 const STOP_TIMEOUT_MS = 8_000;
+/** What the line of a refusal begins with. */
+const REFUSAL_MARK = '==> ';
 
 export interface ChildSpec {
   readonly id: string;
@@ -34,23 +36,29 @@ export class Children {
 
   start(spec: ChildSpec): void {
     const child = spawn(process.execPath, [this.#script, ...spec.args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // By the channel, children notice that the demo is gone, however it went.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Children must not receive the terminal's Ctrl-C: the demo stops them in its own order.
       detached: true,
     });
     this.#running.set(spec.id, child);
     const kept: string[] = [];
+    let lastError = '';
     const hear = (text: string): void => {
       kept.push(text);
       if (kept.length > KEPT_LINES_MAX) kept.shift();
       spec.line(text);
     };
+    const hearError = (text: string): void => {
+      lastError = text;
+      hear(text);
+    };
     readLines(child.stdout, hear);
-    readLines(child.stderr, hear);
-    child.on('error', (error) => hear(error.message));
+    readLines(child.stderr, hearError);
+    child.on('error', (error) => hearError(error.message));
     child.on('close', (code, signal) => {
       this.#running.delete(spec.id);
-      if (!this.#stopping) spec.exited(lastWords(code, signal, kept));
+      if (!this.#stopping) spec.exited(lastWords(code, signal, { kept, lastError }));
     });
   }
 
@@ -101,7 +109,13 @@ function readLines(stream: NodeJS.ReadableStream | null, hear: (text: string) =>
   });
 }
 
-function lastWords(code: number | null, signal: string | null, kept: readonly string[]): string {
-  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-  return kept.length === 0 ? how : `${how}\n${kept.map((line) => `    ${line}`).join('\n')}`;
+/** The refusal that the child printed, where it ended with one; else all that is left of it. */
+function lastWords(
+  code: number | null,
+  signal: string | null,
+  said: { readonly kept: readonly string[]; readonly lastError: string },
+): string {
+  if (signal !== null) return `killed by ${signal}`;
+  if (said.lastError.startsWith(REFUSAL_MARK)) return said.lastError.slice(REFUSAL_MARK.length);
+  return [`exit code ${code}`, ...said.kept.map((line) => `    ${line}`)].join('\n');
 }

@@ -18,6 +18,7 @@ import {
 } from '../../gateway/registration.ts';
 import { parseGoDuration } from '../../go-duration.ts';
 import type { Log } from '../../log.ts';
+import { checkFreePort } from '../../world/free-port.ts';
 import type { World } from '../../world/world.ts';
 import { AGENT_FLAGS, openHttpClient } from '../agent-api.ts';
 import { type Command, CommandError } from '../command.ts';
@@ -102,6 +103,7 @@ export function connectGatewayCommand(surroundings: GatewaySurroundings): Comman
       const client = await openHttpClient(flags, terminal, world.disk);
       const agent = createAgentDoor({ client, clock: world.clock, log });
       const setup = registers ? ownSetup(flags, world) : await registeredSetup(flags, agent);
+      await checkListening(world, setup.listenAt);
       const bus = createBus({ clock: world.clock, log });
       const inspector = flags.bool('inspect')
         ? await openInspector(flags, { world, log: log.child('inspector'), bus })
@@ -128,6 +130,17 @@ export function connectGatewayCommand(surroundings: GatewaySurroundings): Comman
       return 0;
     },
   };
+}
+
+/** The doors open when servers are known; that they can be opened is to be known before. */
+async function checkListening(world: World, listenAt: readonly Address[]): Promise<void> {
+  for (const { host, port } of listenAt) {
+    try {
+      await checkFreePort(world.network, { address: host, port });
+    } catch (error) {
+      throw refusal(failureText(error), error);
+    }
+  }
 }
 
 async function openInspector(
