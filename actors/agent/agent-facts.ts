@@ -2,11 +2,11 @@
 
 import type { Post } from '../../machines/routes.ts';
 import type { EventLog } from '../../src/agent/event-log.ts';
-import { randomUuid } from '../../src/agent/identity.ts';
 import type { AgentFacts, FiredEvent, SeenEvent } from '../../src/http/agent-facts.ts';
 import { joinedErrors } from '../../src/joined-errors.ts';
 import { EventFireRequest } from '../../src/model/event.ts';
 import type { Member, MembersView, PoolKind } from '../../src/model/member.ts';
+import { randomUuid } from '../../src/model/uuid.ts';
 import type { RpcCaller } from '../../src/rpc/method.ts';
 import { INTERNAL_EVENT_FIRE } from '../../src/rpc/methods/internal.ts';
 import { encodeConsulEvent } from '../../src/wire/gossip/consul-event.ts';

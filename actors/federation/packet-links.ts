@@ -11,13 +11,13 @@ import type { RemotePackets } from '../../machines/federation/wanfed-transport.t
 import type { GossipPeer } from '../../machines/routes/gossip.ts';
 import { toError } from '../../src/error-text.ts';
 import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
-import {
-  dialThroughGateway,
-  type GatewayDialOptions,
-  type GatewayStream,
-  PACKET_ALPN,
-} from '../../src/federation/gateway-dial.ts';
 import type { WanName } from '../../src/federation/wan-name.ts';
+import {
+  dialWanfed,
+  PACKET_ALPN,
+  type WanfedDialOptions,
+} from '../../src/federation/wanfed-dial.ts';
+import type { GatewayStream } from '../../src/rpc/gateway-dial.ts';
 import { encodePacketFrame } from '../../src/wire/wanfed/packets.ts';
 import type { ByteStream, Clock, TimerId } from '../../src/world/world.ts';
 
@@ -47,7 +47,7 @@ export const createLinkCounts = (): LinkCounts => ({
   openNow: 0,
 });
 
-export interface PacketLinksOptions extends GatewayDialOptions {
+export interface PacketLinksOptions extends WanfedDialOptions {
   readonly clock: Clock;
   readonly counts: LinkCounts;
   readonly failed: (
@@ -148,7 +148,7 @@ export class PacketLinks {
     counts.dialed += 1;
     let dialed: GatewayStream;
     try {
-      dialed = await dialThroughGateway(this.#options, link.target, PACKET_ALPN);
+      dialed = await dialWanfed(this.#options, link.target, PACKET_ALPN);
     } catch (error) {
       counts.dialsFailed += 1;
       const cause = toError(error);

@@ -7,8 +7,8 @@ import {
   wanfedTransportMachine,
 } from '../../machines/federation/wanfed-transport.ts';
 import type { Post } from '../../machines/routes.ts';
-import { dialThroughGateway, STREAM_ALPN } from '../../src/federation/gateway-dial.ts';
 import type { FailoverPicker } from '../../src/federation/gateway-picker.ts';
+import { dialWanfed, STREAM_ALPN } from '../../src/federation/wanfed-dial.ts';
 import type { TlsConfigurator } from '../../src/tls/configurator.ts';
 import type { World } from '../../src/world/world.ts';
 import { type LinkCounts, PacketLinks } from './packet-links.ts';
@@ -120,7 +120,7 @@ class StreamDials {
     };
     const timer = world.clock.setTimeout(() => fail(new Error('i/o timeout')), timeoutMs);
     this.#open.set(id, fail);
-    dialThroughGateway({ network: world.network, tls, picker }, target, STREAM_ALPN).then(
+    dialWanfed({ network: world.network, tls, picker }, target, STREAM_ALPN).then(
       ({ stream }) => {
         if (settle()) post.send('gossip.wan', { type: 'stream.opened', id, stream });
         else stream.destroy();

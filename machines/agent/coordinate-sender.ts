@@ -5,8 +5,8 @@
 
 import { setup } from 'xstate';
 import type { Coordinate } from '../../src/model/member.ts';
+import { nextRandom } from '../../src/mulberry32.ts';
 import type { Message } from '../messages.ts';
-import { nextRandom } from '../rpc/router-reducers.ts';
 
 /** Coordinates a second that a datacenter's servers get, about; Consul's rate. */
 export const RATE_TARGET = 64;

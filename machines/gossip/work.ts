@@ -5,6 +5,7 @@
 
 import type { LogFields, LogLevel } from '../../src/log.ts';
 import type { MemberChange } from '../../src/model/member.ts';
+import { drawOf, nextState } from '../../src/mulberry32.ts';
 import { type BroadcastQueue, enqueue, type QueueChange } from './broadcasts.ts';
 import type { PoolConfig } from './config.ts';
 import { CowMap } from './cow-map.ts';
@@ -128,13 +129,10 @@ export class Work {
     return this.values.keyRing.keys[0] ?? null;
   }
 
-  /** Uniform in [0, 1), from the seeded generator (mulberry32). */
+  /** Uniform in [0, 1), from the pool's seed. */
   random(): number {
-    this.values.random = (this.values.random + 0x6d2b79f5) | 0;
-    let mixed = this.values.random;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+    this.values.random = nextState(this.values.random);
+    return drawOf(this.values.random) / 2 ** 32;
   }
 
   /** Uniform in 0 … `below` - 1. */

@@ -5,6 +5,7 @@ import {
   type RaftServer,
   votersOf,
 } from '../../src/consensus/configuration.ts';
+import { drawOf, nextState } from '../../src/mulberry32.ts';
 import { configurationOf } from '../../src/wire/raft/configuration.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import { PROTOCOL_VERSION } from '../../src/wire/raft/messages.ts';
@@ -66,11 +67,8 @@ export function headerOf(node: RaftNode): {
 
 /** Uniform in [min, 2 × min), from the node's own random numbers. */
 export function randomSpanMs(step: Step, minMs: number): number {
-  // Mulberry32: a small generator whose whole state is one integer.
-  step.node.random = (step.node.random + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(step.node.random ^ (step.node.random >>> 15), 1 | step.node.random);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return minMs * (1 + ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32);
+  step.node.random = nextState(step.node.random);
+  return minMs * (1 + drawOf(step.node.random) / 2 ** 32);
 }
 
 export function note(

@@ -4,6 +4,7 @@
  */
 
 import type { Member, MembersView } from '../../src/model/member.ts';
+import { nextRandom } from '../../src/mulberry32.ts';
 import type { DatacenterView, RouterView, RpcServerEntry } from '../../src/rpc/router-view.ts';
 import { endpointText } from '../../src/world/errors.ts';
 import type { DatacenterHealth, PingTarget, RouterContext, RouterEvent } from './router.types.ts';
@@ -38,14 +39,6 @@ function serversByDatacenter(context: RouterContext): ReadonlyMap<string, Server
   for (const member of context.lan?.members.values() ?? []) add(member, context.datacenter);
   for (const member of context.wan?.members.values() ?? []) add(member, '');
   return all;
-}
-
-/** The next number of the sequence (mulberry32), 0 … 2^32-1. */
-export function nextRandom(state: number): number {
-  let mixed = (state + 0x6d2b79f5) | 0;
-  mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-  return (mixed ^ (mixed >>> 14)) >>> 0;
 }
 
 function shuffled(

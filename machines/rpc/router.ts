@@ -8,16 +8,10 @@
 
 import { setup } from 'xstate';
 import type { GatewayChoices } from '../../src/federation/gateway-choices.ts';
+import { nextRandom } from '../../src/mulberry32.ts';
 import type { RouterView } from '../../src/rpc/router-view.ts';
 import type { PingTarget, RouterContext, RouterEvent, RouterInput } from './router.types.ts';
-import {
-  nextRandom,
-  pingTargets,
-  reduce,
-  sameLeadership,
-  shuffleAll,
-  viewOf,
-} from './router-reducers.ts';
+import { pingTargets, reduce, sameLeadership, shuffleAll, viewOf } from './router-reducers.ts';
 
 /** Pause between rounds of pings: this plus up to half as much (Consul: 120 … 180 s). */
 const REBALANCE_MS = 120_000;

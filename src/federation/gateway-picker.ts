@@ -3,6 +3,7 @@
  * failed a moment ago. One picker serves all dialers of a server.
  */
 
+import type { GatewayPicker } from '../rpc/gateway-dial.ts';
 import type { Clock, Random } from '../world/world.ts';
 import { type GatewayChoices, pickGateway } from './gateway-choices.ts';
 
@@ -11,14 +12,10 @@ export const FAILURE_MEMORY_MS = 10_000;
 /** Failed addresses remembered; beyond, the oldest is forgotten. */
 export const FAILED_ADDRESSES_MAX = 256;
 
-export interface FailoverPicker {
+export interface FailoverPicker extends GatewayPicker {
   /** Takes the latest view; called on `gateways.changed`. */
   update(choices: GatewayChoices): void;
   readonly choices: GatewayChoices;
-  /** `host:port` of a gateway on the way to `datacenter`; `avoid` is one that just failed. */
-  pickGateway(datacenter: string, avoid?: string): string | undefined;
-  /** A dial failed: others are preferred for a while. */
-  reportFailure(address: string, error: Error): void;
 }
 
 export interface PickerOptions {

@@ -7,11 +7,14 @@
  * one ALPN protocol, and no byte at all.
  */
 
-import { toError } from '../error-text.ts';
-import { splitHostPort } from '../host-port.ts';
 import type { TlsConfigurator } from '../tls/configurator.ts';
 import type { ByteStream, Endpoint, Network } from '../world/world.ts';
-import { NO_REMOTE_SERVER } from './errors.ts';
+import {
+  DIAL_TIMEOUT_MS,
+  dialThroughGateway,
+  type GatewayPicker,
+  HANDSHAKE_TIMEOUT_MS,
+} from './gateway-dial.ts';
 
 /** What is spoken on a connection. The byte is the type byte of the classic way. */
 export type DialKind = 'rpc-single' | 'raft' | 'rpc-multi' | 'snapshot';
@@ -31,9 +34,6 @@ export const DIAL_KINDS: Readonly<Record<DialKind, KindFacts>> = {
 
 /** Type byte: a TLS handshake follows, then a second type byte inside. */
 export const TLS_BYTE = 3;
-/** Limits of Consul's pool; the handshake limit is ours, Consul has none. */
-export const DIAL_TIMEOUT_MS = 10_000;
-export const HANDSHAKE_TIMEOUT_MS = 5_000;
 
 export interface DialTarget {
   readonly datacenter: string;
@@ -42,14 +42,6 @@ export interface DialTarget {
   /** Used within the own datacenter, and to others when there are no gateways. */
   readonly address: Endpoint;
   readonly kind: DialKind;
-}
-
-/** Where to find the way to another datacenter: the latest view of the gateway locator. */
-export interface GatewayPicker {
-  /** `host:port` of a gateway on the way to `datacenter`; `avoid` is one that just failed. */
-  pickGateway(datacenter: string, avoid?: string): string | undefined;
-  /** Told of a dial that failed at a gateway, so that others are preferred for a while. */
-  reportFailure(address: string, error: Error): void;
 }
 
 export interface Dialer {
@@ -79,7 +71,7 @@ export function createDialer(options: DialerOptions): Dialer {
       }
       const foreign = target.datacenter !== options.datacenter;
       if (foreign && options.role === 'server' && options.gateways !== undefined) {
-        return dialThroughGateways(options, options.gateways, target);
+        return dialForeign(options, options.gateways, target);
       }
       return dialClassic(options, target);
     },
@@ -104,51 +96,13 @@ async function dialClassic(options: DialerOptions, target: DialTarget): Promise<
   return ready;
 }
 
-async function dialThroughGateways(
-  options: DialerOptions,
+async function dialForeign(
+  { network, tls }: DialerOptions,
   gateways: GatewayPicker,
-  target: DialTarget,
+  { datacenter, node, kind }: DialTarget,
 ): Promise<ByteStream> {
-  const tls = options.tls.outgoingAlpn(
-    { datacenter: target.datacenter, node: target.node, alpn: DIAL_KINDS[target.kind].alpn },
-    HANDSHAKE_TIMEOUT_MS,
-  );
-  const first = gateways.pickGateway(target.datacenter);
-  if (first === undefined || first === '') throw new Error(NO_REMOTE_SERVER);
-  try {
-    return await dialAlpn(options.network, first, tls);
-  } catch (error) {
-    gateways.reportFailure(first, toError(error));
-    const second = gateways.pickGateway(target.datacenter, first);
-    if (second === undefined || second === '' || second === first) throw error;
-    return dialSecond(options.network, gateways, second, tls);
-  }
-}
-
-async function dialSecond(
-  network: Network,
-  gateways: GatewayPicker,
-  address: string,
-  tls: Parameters<Network['tlsClient']>[1],
-): Promise<ByteStream> {
-  try {
-    return await dialAlpn(network, address, tls);
-  } catch (error) {
-    gateways.reportFailure(address, toError(error));
-    throw error;
-  }
-}
-
-/**
- * Dials a gateway at `host:port` and runs the handshake. Also what the gossip between datacenters
- * dials with.
- */
-export async function dialAlpn(
-  network: Network,
-  address: string,
-  tls: Parameters<Network['tlsClient']>[1],
-): Promise<ByteStream> {
-  const { host, port } = splitHostPort(address);
-  const stream = await network.connectTcp({ host, port, timeoutMs: DIAL_TIMEOUT_MS });
-  return network.tlsClient(stream, tls);
+  const { alpn } = DIAL_KINDS[kind];
+  const settings = tls.outgoingAlpn({ datacenter, node, alpn }, HANDSHAKE_TIMEOUT_MS);
+  const { stream } = await dialThroughGateway(network, gateways, datacenter, settings);
+  return stream;
 }

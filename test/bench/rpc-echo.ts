@@ -7,7 +7,8 @@
 
 import { fork } from 'node:child_process';
 import { RpcPool } from '../../src/rpc/client/pool.ts';
-import { createDialer, type GatewayPicker } from '../../src/rpc/dialer.ts';
+import { createDialer } from '../../src/rpc/dialer.ts';
+import type { GatewayPicker } from '../../src/rpc/gateway-dial.ts';
 import { TlsConfigurator } from '../../src/tls/configurator.ts';
 import { createNodeWorld } from '../../src/world/node/node-world.ts';
 import { CA, identity, portFixture, SETTINGS } from '../support/port-fixture.ts';

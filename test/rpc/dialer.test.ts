@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { splitHostPort } from '../../src/host-port.ts';
 import { RpcPool } from '../../src/rpc/client/pool.ts';
-import { createDialer, type Dialer, type GatewayPicker } from '../../src/rpc/dialer.ts';
+import { createDialer, type Dialer } from '../../src/rpc/dialer.ts';
+import type { GatewayPicker } from '../../src/rpc/gateway-dial.ts';
 import { TlsConfigurator } from '../../src/tls/configurator.ts';
 import type { ByteStream, Listener } from '../../src/world/world.ts';
 import { CA, identity, type PortFixture, portFixture, SETTINGS } from '../support/port-fixture.ts';
