@@ -24,6 +24,7 @@ const READY_MS = 150_000;
 /** Longer than a round of gossip probes, and than most pauses after failures. */
 const QUIET_MS = 25_000;
 const LAST_PROBES_MS = 12_000;
+const MOVED_HOST = 101;
 const BROKEN_MS = 10_000;
 const ALIVE = 1;
 
@@ -177,7 +178,9 @@ describe.skipIf(!installed).each<[string, readonly [Program, Program]]>([
       await pause(QUIET_MS);
       const { log } = real();
       const complaints = log.slice(settledAt).filter((line) => /\[(WARN|ERROR)\]/.test(line));
-      expect(complaints.filter((line) => !line.includes('memberlist'))).toEqual([]);
+      // What was asked too early over HTTP is this test's own doing.
+      const own = /agent\.http|memberlist/;
+      expect(complaints.filter((line) => !own.test(line))).toEqual([]);
       expect(log.slice(quietFrom).filter((line) => line.includes('memberlist'))).toEqual([]);
     },
     2 * (LAST_PROBES_MS + QUIET_MS),
@@ -191,10 +194,52 @@ describe.skipIf(!installed).each<[string, readonly [Program, Program]]>([
     expect(broken.status).toBe(500);
     expect(performance.now() - began).toBeLessThan(BROKEN_MS);
     federation.startGateway(primary);
-    for (const here of [primary, secondary]) {
-      const there = here === primary ? secondary : primary;
-      await untilHolds(here, `/v1/catalog/nodes?dc=${there.name}`, () => true);
-      await untilHolds(here, '/v1/agent/members?wan=1', bothAlive);
-    }
+    await untilFederated(federation);
   });
+
+  it(
+    'a gateway of the secondary that moves is found at its new address',
+    async () => {
+      const { primary, secondary } = federation;
+      await federation.stopGateway(secondary);
+      federation.startGateway(secondary, MOVED_HOST);
+      await untilHolds(primary, '/v1/internal/federation-state/dc2', (body) =>
+        JSON.stringify(body).includes(`.2.${MOVED_HOST}"`),
+      );
+      await untilFederated(federation);
+    },
+    READY_MS,
+  );
+
+  it.each(['secondary', 'primary'] as const)(
+    'the server of the %s is killed, comes back, and nothing is lost',
+    async (role) => {
+      const killed = federation[role];
+      const before = await ask(killed, '/v1/connect/ca/roots');
+      const state = await ask(killed, '/v1/kv/?recurse&keys');
+      await federation.restartServer(killed);
+      await untilHolds(killed, '/v1/status/leader', (leader) => leader !== '');
+      await untilFederated(federation);
+      const { ActiveRootID, Roots } = JSON.parse(before.text) as Roots;
+      await untilHolds(killed, '/v1/connect/ca/roots', (body) => {
+        // A real secondary writes its roots again at each start: only indexes differ then.
+        const after = body as Roots;
+        const [root] = after.Roots;
+        return after.ActiveRootID === ActiveRootID && root?.RootCert === Roots[0]?.RootCert;
+      });
+      expect(await ask(killed, '/v1/kv/?recurse&keys')).toEqual(state);
+    },
+    READY_MS,
+  );
 });
+
+/** Both alive for both, and each answers for the other. */
+async function untilFederated({ primary, secondary }: MixedFederation): Promise<void> {
+  for (const [here, there] of [
+    [primary, secondary],
+    [secondary, primary],
+  ] as const) {
+    await untilHolds(here, `/v1/catalog/nodes?dc=${there.name}`, () => true);
+    await untilHolds(here, '/v1/agent/members?wan=1', bothAlive);
+  }
+}

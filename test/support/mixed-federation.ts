@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MOBIUS = join(ROOT, 'dist/main.js');
 const NETWORK = process.env['INTEROP_NETWORK'] ?? '127.66';
+const GATEWAY_HOST = 100;
 const WAIT_MS = 90_000;
 const PAUSE_MS = 200;
 
@@ -33,7 +34,10 @@ export interface MixedFederation {
   readonly secondary: Datacenter;
   /** Stops or starts the gateway of a datacenter. */
   stopGateway(datacenter: Datacenter): Promise<void>;
-  startGateway(datacenter: Datacenter): void;
+  /** `host`: the last part of its address. */
+  startGateway(datacenter: Datacenter, host?: number): void;
+  /** Kills the server, as by a power loss, and starts it again. */
+  restartServer(datacenter: Datacenter): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -51,13 +55,24 @@ export function startMixedFederation(options: MixedFederationOptions): MixedFede
   const encrypt = randomBytes(32).toString('base64');
   const children = new Map<string, ChildProcess>();
   const datacenters = options.programs.map((program, at) =>
-    startServer({ folder, encrypt, program, number: at + 1, consul: options.consul }, children),
+    prepareServer({ folder, encrypt, program, number: at + 1 }),
   );
   const [primary, secondary] = datacenters as [Datacenter, Datacenter];
-  const startGateway = (datacenter: Datacenter): void => {
-    const number = datacenters.indexOf(datacenter) + 1;
-    children.set(`gateway${number}`, startGatewayProcess(folder, number, datacenter));
+  const startServer = (datacenter: Datacenter): void => {
+    const args = ['agent', `-config-file=${join(folder, `${datacenter.name}.json`)}`];
+    const child =
+      datacenter.program === 'consul'
+        ? spawn(options.consul, args)
+        : spawn(process.execPath, [MOBIUS, ...args]);
+    collectLines(child, datacenter.log);
+    children.set(datacenter.name, child);
   };
+  const startGateway = (datacenter: Datacenter, host = GATEWAY_HOST): void => {
+    const number = datacenters.indexOf(datacenter) + 1;
+    const address = `${NETWORK}.${number}.${host}`;
+    children.set(`gateway${number}`, startGatewayProcess(address, datacenter));
+  };
+  for (const datacenter of datacenters) startServer(datacenter);
   const stopGateway = (datacenter: Datacenter): Promise<void> =>
     end(children.get(`gateway${datacenters.indexOf(datacenter) + 1}`));
   for (const datacenter of datacenters) startGateway(datacenter);
@@ -66,6 +81,10 @@ export function startMixedFederation(options: MixedFederationOptions): MixedFede
     secondary,
     startGateway,
     stopGateway,
+    restartServer: async (datacenter) => {
+      await end(children.get(datacenter.name));
+      startServer(datacenter);
+    },
     stop: async () => {
       await Promise.all([...children.values()].map(end));
       rmSync(folder, { recursive: true, force: true });
@@ -109,10 +128,6 @@ function serverAddress(number: number): string {
   return `${NETWORK}.${number}.1`;
 }
 
-function gatewayAddress(number: number): string {
-  return `${NETWORK}.${number}.100`;
-}
-
 function makeCertificates(folder: string): void {
   const tls = join(folder, 'tls');
   mkdirSync(tls);
@@ -129,10 +144,9 @@ interface ServerPlan {
   readonly encrypt: string;
   readonly program: Program;
   readonly number: number;
-  readonly consul: string;
 }
 
-function startServer(plan: ServerPlan, children: Map<string, ChildProcess>): Datacenter {
+function prepareServer(plan: ServerPlan): Datacenter {
   const { folder, number, program } = plan;
   const [name, node, address] = [`dc${number}`, `server${number}`, serverAddress(number)];
   const data = join(folder, name);
@@ -161,32 +175,19 @@ function startServer(plan: ServerPlan, children: Map<string, ChildProcess>): Dat
     performance: { raft_multiplier: 1 },
     ...(number === 1
       ? {}
-      : { primary_gateways: [`${gatewayAddress(1)}:8444`], retry_interval_wan: '3s' }),
+      : { primary_gateways: [`${NETWORK}.1.${GATEWAY_HOST}:8444`], retry_interval_wan: '3s' }),
   };
-  const file = join(folder, `${name}.json`);
-  writeFileSync(file, JSON.stringify(config));
-  const args = ['agent', `-config-file=${file}`];
-  const child =
-    program === 'consul' ? spawn(plan.consul, args) : spawn(process.execPath, [MOBIUS, ...args]);
-  const log = linesOf(child);
-  children.set(name, child);
-  return { name, node, program, log, http: `http://${address}:8500` };
+  writeFileSync(join(folder, `${name}.json`), JSON.stringify(config));
+  return { name, node, program, log: [], http: `http://${address}:8500` };
 }
 
-function startGatewayProcess(folder: string, number: number, { http }: Datacenter): ChildProcess {
-  const address = gatewayAddress(number);
+function startGatewayProcess(address: string, { http }: Datacenter): ChildProcess {
   const where = ['-address', `${address}:8443`, '-wan-address', `${address}:8444`];
   const args = ['connect', 'gateway', '-gateway=mesh', '-register', '-expose-servers', ...where];
-  const child = spawn(process.execPath, [MOBIUS, ...args, '-http-addr', http]);
-  const log = linesOf(child);
-  child.once('close', () => {
-    writeFileSync(join(folder, `gateway${number}.log`), log.join('\n'));
-  });
-  return child;
+  return spawn(process.execPath, [MOBIUS, ...args, '-http-addr', http], { stdio: 'ignore' });
 }
 
-function linesOf(child: ChildProcess): string[] {
-  const lines: string[] = [];
+function collectLines(child: ChildProcess, lines: string[]): void {
   let rest = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk: Buffer) => {
@@ -195,7 +196,6 @@ function linesOf(child: ChildProcess): string[] {
       lines.push(...parts);
     });
   }
-  return lines;
 }
 
 function end(child: ChildProcess | undefined): Promise<void> {
