@@ -74,10 +74,8 @@ export class AddressReader {
     if (parts.length > 1) {
       return problem('several', 'bind_addr cannot contain multiple addresses');
     }
-    const [only] = parts;
-    if (only === undefined) return problem('empty', 'bind_addr cannot be empty');
-    const invalid = `bind_addr: invalid IP address: ${JSON.stringify(only)}`;
-    return addressOf(only) ?? problem('invalid', invalid);
+    const address = addressOf(parts[0] ?? '');
+    return address ?? problem('empty', 'bind_addr cannot be empty');
   }
 
   /** What others reach: as configured, else the bound address, else the host's only fitting one. */
