@@ -1,6 +1,5 @@
 /** Binds a pool to the world: its clock, its streams, its files and the actors around it. */
 
-import type { ActorRefFrom } from 'xstate';
 import type { PoolConfig } from '../../machines/gossip/config.ts';
 import { type PoolMachineEvent, poolMachine } from '../../machines/gossip/pool.ts';
 import type { PoolInput } from '../../machines/gossip/start.ts';
@@ -65,8 +64,6 @@ export async function loadPoolInput(source: PoolSource): Promise<PoolInput> {
   const seed = world.random.uint32();
   return { config, seed, nowMs: world.clock.monotonic(), keyRing, snapshot };
 }
-
-export type PoolActor = ActorRefFrom<typeof poolMachine>;
 
 /** The machine with its effects. Its input comes from `loadPoolInput`. */
 export function createPoolActor(deps: PoolDeps): typeof poolMachine {

@@ -5,8 +5,8 @@
  */
 
 import { fromPromise, setup } from 'xstate';
-import { textOf } from '../../src/error-text.ts';
 import type { ConfigEntryRow } from '../../src/model/config-entry.ts';
+import { failureOf } from '../invoked.ts';
 
 /** At most one round a second. */
 export const ROUND_PAUSE_MS = 1000;
@@ -52,16 +52,12 @@ const s = setup({
   },
 });
 
-const noteFailure = s.assign(({ context, event }) => {
-  // Failures of invoked promises are typed where they are used, not in the machine's events.
-  const { error } = event as { readonly error?: unknown };
-  return {
-    lastIndex: 0,
-    fetched: NOTHING,
-    failures: context.failures + 1,
-    error: textOf(error),
-  };
-});
+const noteFailure = s.assign(({ context, event }) => ({
+  lastIndex: 0,
+  fetched: NOTHING,
+  failures: context.failures + 1,
+  error: failureOf(event),
+}));
 
 export const configReplicatorMachine = s.createMachine({
   id: 'config-replicator',

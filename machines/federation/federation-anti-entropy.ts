@@ -5,7 +5,6 @@
  */
 
 import { fromPromise, setup } from 'xstate';
-import { textOf } from '../../src/error-text.ts';
 import { sameGateways } from '../../src/federation/same-gateways.ts';
 import {
   type Bucket,
@@ -15,6 +14,7 @@ import {
 } from '../../src/federation/token-bucket.ts';
 import type { CheckServiceNode } from '../../src/model/catalog.ts';
 import type { FederationState } from '../../src/model/federation-state.ts';
+import { failureOf, outputOf } from '../invoked.ts';
 
 /** Writes: one in five seconds after a burst of five (Consul 1.8, fixed there too). */
 export const WRITE_RULES = { rate: 0.2, burst: 5 };
@@ -77,17 +77,13 @@ const s = setup({
   },
 });
 
-/** Outputs of invoked promises are typed where they are used, not in the machine's events. */
-const stateOf = (event: unknown): OwnState => (event as { readonly output: OwnState }).output;
-const failureOf = (event: unknown): string => textOf((event as { readonly error: unknown }).error);
-
 const noteRead = s.assign(({ event }) => {
-  const state = stateOf(event);
+  const state = outputOf<OwnState>(event);
   return state.kind === 'read' ? { index: state.index, failures: 0 } : {};
 });
 
 const noteDifference = s.assign(({ context, event }) => {
-  const state = stateOf(event);
+  const state = outputOf<OwnState>(event);
   if (state.kind !== 'read') return {};
   const { bucket, waitMs } = takeToken(context.bucket, WRITE_RULES, state.nowMs);
   return { index: state.index, gateways: state.gateways, bucket, waitMs };

@@ -5,7 +5,6 @@
  */
 
 import { fromPromise, setup } from 'xstate';
-import { textOf } from '../../src/error-text.ts';
 import { type ReplicationStep, replicationSteps } from '../../src/federation/replication-diff.ts';
 import {
   type Bucket,
@@ -14,6 +13,7 @@ import {
   takeToken,
 } from '../../src/federation/token-bucket.ts';
 import type { FederationState } from '../../src/model/federation-state.ts';
+import { failureOf, outputOf } from '../invoked.ts';
 
 /** Rounds: one a second after a burst of five (Consul 1.8, fixed there too). */
 export const ROUND_RULES = { rate: 1, burst: 5 };
@@ -85,12 +85,6 @@ const s = setup({
       doubledPauseMs(context.failures, PAUSE_FIRST_MS, PAUSE_MOST_MS) * (1 + context.chance / 10),
   },
 });
-
-type Output<T> = { readonly output: T };
-type Failure = { readonly error: unknown };
-/** Outputs of invoked promises are typed where they are used, not in the machine's events. */
-const outputOf = <T>(event: unknown): T => (event as Output<T>).output;
-const failureOf = (event: unknown): string => textOf((event as Failure).error);
 
 const noteFetched = s.assign(({ context, event }) => {
   const fetched = outputOf<Fetched>(event);

@@ -6,8 +6,8 @@
  */
 
 import { fromPromise, setup } from 'xstate';
-import { textOf } from '../../src/error-text.ts';
 import type { MembersView } from '../../src/model/member.ts';
+import { failureOf, outputOf } from '../invoked.ts';
 import type {
   RetryJoinContext,
   RetryJoinEvent,
@@ -197,14 +197,14 @@ export const retryJoinMachine = s.createMachine({
               {
                 target: 'joining',
                 actions: s.assign((args) => ({
-                  found: (args.event as unknown as { output: readonly string[] }).output,
+                  found: outputOf<readonly string[]>(args.event),
                 })),
               },
             ],
             onError: {
               target: 'deciding',
               actions: s.assign((args) => ({
-                error: textOf((args.event as unknown as { error: unknown }).error),
+                error: failureOf(args.event),
               })),
             },
           },
@@ -230,7 +230,7 @@ export const retryJoinMachine = s.createMachine({
             onError: {
               target: 'deciding',
               actions: s.assign((args) => ({
-                error: textOf((args.event as unknown as { error: unknown }).error),
+                error: failureOf(args.event),
               })),
             },
           },

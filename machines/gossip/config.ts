@@ -84,18 +84,6 @@ export const WAN_TIMING: PoolTiming = {
   gossipToTheDeadMs: 60_000,
 };
 
-export const LOCAL_TIMING: PoolTiming = {
-  ...LAN_TIMING,
-  streamTimeoutMs: 1_000,
-  indirectChecks: 1,
-  retransmitMult: 2,
-  suspicionMult: 3,
-  pushPullIntervalMs: 15_000,
-  probeTimeoutMs: 200,
-  gossipIntervalMs: 100,
-  gossipToTheDeadMs: 15_000,
-};
-
 /** Consul's LAN pool. */
 export const CONSUL_LAN_TIMING: PoolTiming = { ...LAN_TIMING, deadNodeReclaimMs: 30_000 };
 
@@ -130,9 +118,6 @@ export const CONSUL_SERF_TIMING: SerfTiming = {
   reconnectTimeoutMs: 72 * HOUR_MS,
   leavePropagateDelayMs: 3_000,
 };
-
-export const CONSUL_LAN_PORT = 8301;
-export const CONSUL_WAN_PORT = 8302;
 
 /** `[pmin, pmax, pcur, dmin, dmax, dcur]`: what Consul's members send, in both pools. */
 export const CONSUL_VERSIONS: Uint8Array = Uint8Array.of(1, 5, 2, 2, 5, 4);

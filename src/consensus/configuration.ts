@@ -28,11 +28,6 @@ export function isVoter(configuration: RaftConfiguration, id: string): boolean {
   return configuration.servers.some((server) => server.id === id && server.suffrage === 'voter');
 }
 
-/** How many voters make a majority. */
-export function quorumOf(configuration: RaftConfiguration): number {
-  return Math.floor(votersOf(configuration).length / 2) + 1;
-}
-
 /**
  * Why a configuration must not be used, in hashicorp/raft's words; `undefined` when it may.
  */

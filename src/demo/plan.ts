@@ -65,8 +65,6 @@ export interface DemoGateway {
   readonly args: readonly string[];
 }
 
-export type DemoProcess = DemoServer | DemoGateway;
-
 export interface DemoPlan {
   readonly settings: DemoSettings;
   readonly datacenters: readonly string[];

@@ -4,7 +4,6 @@ import {
   bool,
   duration,
   i64,
-  list,
   slice,
   str,
   struct,
@@ -96,6 +95,3 @@ export const SNAPSHOT_RESTORE = 1;
 /** A non-empty `Error` means failure and that no data follows. */
 export const SnapshotResponse = struct({ Error: str, ...QueryMeta.fields });
 export type SnapshotResponse = TypeOf<typeof SnapshotResponse>;
-
-/** Addresses of Raft peers: the reply of `Status.Peers`. */
-export const PeerAddresses = list(str);

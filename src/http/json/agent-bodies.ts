@@ -1,18 +1,7 @@
 /** Request bodies of the agent's own services and checks. */
 
 import { proxyInput, serviceAddressInput, weightsInput } from './bodies.ts';
-import {
-  any,
-  bool,
-  duration,
-  type InputOf,
-  int,
-  list,
-  map,
-  object,
-  pointer,
-  str,
-} from './input.ts';
+import { any, bool, duration, int, list, map, object, pointer, str } from './input.ts';
 
 const CHECK_FIELDS = {
   Name: str,
@@ -47,15 +36,11 @@ export const serviceCheckInput = object(
   { CheckID: str, ...CHECK_FIELDS },
   { name: 'CheckType', unknown: 'refuse', alias: CHECK_ALIAS },
 );
-export type ServiceCheckBody = InputOf<typeof serviceCheckInput>;
-
 /** A check of its own: its id is `ID`. */
 export const checkRegistrationInput = object(
   { ID: str, ServiceID: str, Token: str, ...CHECK_FIELDS },
   { name: 'CheckDefinition', unknown: 'refuse', alias: CHECK_ALIAS },
 );
-export type CheckRegistrationBody = InputOf<typeof checkRegistrationInput>;
-
 /** Unknown keys are ignored here. */
 const connectInput = object(
   { Native: bool, SidecarService: any },
@@ -82,8 +67,6 @@ export const serviceRegistrationInput = object(
   },
   { name: 'ServiceDefinition', unknown: 'refuse' },
 );
-export type ServiceRegistrationBody = InputOf<typeof serviceRegistrationInput>;
-
 export const ttlUpdateInput = object(
   { Status: str, Output: str },
   { name: 'checkUpdate', unknown: 'refuse' },

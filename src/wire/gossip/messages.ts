@@ -126,8 +126,6 @@ export const encodeSuspect = (body: Suspect): Buffer =>
   encodeTyped(MESSAGE_TYPE.suspect, Suspect, body);
 export const encodeAlive = (body: Alive): Buffer => encodeTyped(MESSAGE_TYPE.alive, Alive, body);
 export const encodeDead = (body: Dead): Buffer => encodeTyped(MESSAGE_TYPE.dead, Dead, body);
-export const encodeError = (text: string): Buffer =>
-  encodeTyped(MESSAGE_TYPE.err, ErrorAnswer, { Error: text });
 export const encodeUser = (data: Uint8Array): Buffer =>
   Buffer.concat([Buffer.of(MESSAGE_TYPE.user), data]);
 

@@ -50,8 +50,6 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array, offset = 0): T {
   return codec.decode(new MsgpackReader(bytes, offset));
 }
 
-const EMPTY_BYTES: Uint8Array = Buffer.alloc(0);
-
 export const str: Codec<string> = {
   encode: (writer, value) => writer.string(value),
   decode: (reader) => (reader.tryNil() ? '' : reader.string()),
@@ -86,7 +84,6 @@ function integer(min: number, max: number, name: string): Codec<number> {
 export const u8 = integer(0, 0xff, 'uint8');
 export const u16 = integer(0, 0xffff, 'uint16');
 export const u32 = integer(0, 0xffff_ffff, 'uint32');
-export const i32 = integer(-0x8000_0000, 0x7fff_ffff, 'int32');
 /** A signed 64-bit integer of which only the exact ones below 2^53 are accepted. */
 export const i64 = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'int64');
 /** An unsigned 64-bit integer (index, term) of which only those below 2^53 are accepted. */
@@ -133,8 +130,6 @@ export const f64: Codec<number> = {
   isEmpty: (value) => value === 0,
 };
 
-export const f32: Codec<number> = { ...f64, encode: (writer, value) => writer.float32(value) };
-
 /** Bytes. `c0` (a nil slice) is `null`; the empty slice is `a0`. */
 export const bytes: Codec<Uint8Array | null> = {
   encode(writer, value) {
@@ -148,14 +143,6 @@ export const bytes: Codec<Uint8Array | null> = {
   },
   zero: () => null,
   isEmpty: (value) => value === null || value.length === 0,
-};
-
-/** Bytes that are never nil: nil is read as empty and empty is written as `a0`. */
-export const solidBytes: Codec<Uint8Array> = {
-  encode: (writer, value) => writer.raw(value),
-  decode: (reader) => bytes.decode(reader) ?? EMPTY_BYTES,
-  zero: () => EMPTY_BYTES,
-  isEmpty: (value) => value.length === 0,
 };
 
 function byteArray(reader: MsgpackReader): Uint8Array {
