@@ -7,6 +7,7 @@ import { receiversOf } from '../../machines/routes.ts';
 import type { BootstrapInput } from '../../machines/server/bootstrap.ts';
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
+import { textOf } from '../../src/error-text.ts';
 import { createGatewayPicker, type FailoverPicker } from '../../src/federation/gateway-picker.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import type { RaftApply } from '../../src/fsm/raft-apply.ts';
@@ -124,7 +125,7 @@ async function checkServerPort({ plan, world }: Foundation): Promise<void> {
   try {
     await checkFreePort(world.network, serverEndpoint(plan));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = textOf(error);
     throw new Error(`Failed to start RPC layer: ${why}`, { cause: error });
   }
 }

@@ -75,7 +75,6 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   ]);
   const local = await localParts(base, rpc.router.forwarder, request.material.caPem);
   const events = new EventLog<SeenEvent>();
-  const cache = new AgentCache(world.clock);
   const leave = async (): Promise<void> => leavePools(base, server?.consensus);
   const reload = async (): Promise<void> => reloadTls(base);
   const context: HttpContext = {
@@ -93,22 +92,13 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
       reload,
     }),
     local: local.services,
-    cache,
+    cache: new AgentCache(world.clock),
     clock: world.clock,
     random: world.random,
     coordinates: plan.disableCoordinates ? 'disabled' : 'enabled',
     kvValueBytesMax: plan.limits.kvMaxValueSize,
   };
-  const listeners =
-    plan.ports.http === null
-      ? []
-      : await openHttpDoor({
-          addresses: plan.addresses.http,
-          port: plan.ports.http,
-          connectionsPerClientMax: plan.limits.httpMaxConnsPerClient,
-          context,
-          log: log.child('http'),
-        });
+  const door = await doorSpec(base, context);
   let ending: AgentEnding = { kind: 'stopped' };
   const coordinator = createAgentActor({
     base,
@@ -121,24 +111,8 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
       world.clock.setTimeout(() => void root.shutdown(), lastAnswerMs);
     },
   });
-  const agent: ChildSpec = {
-    id: 'agent',
-    logic: coordinator,
-    input: {
-      onTerminate: plan.leave.onTerminate ? 'leave' : 'stop',
-      onInterrupt: plan.leave.skipOnInterrupt ? 'stop' : 'leave',
-    },
-    restart: 'permanent',
-    shutdownMs: 0,
-  };
-  const door: ChildSpec = {
-    id: 'http-door',
-    logic: createHttpDoorActor(listeners, cache),
-    restart: 'permanent',
-    shutdownMs: 0,
-  };
   const parts: TreeParts = {
-    agent: [agent, ...(client?.children ?? [])],
+    agent: [agentSpec(plan, coordinator), ...(client?.children ?? [])],
     state: server?.state ?? [],
     server: server?.children ?? [],
     pools: [...(server?.wan ?? []), lan.transport, lan.pool],
@@ -159,6 +133,36 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   });
   const ended = root.ended.finally(() => inspector?.close()).then(() => ending);
   return { nodeId: base.nodeId, bus: base.bus, root, inspector, context, ended };
+}
+
+function agentSpec({ leave }: AgentPlan, logic: ChildSpec['logic']): ChildSpec {
+  return {
+    id: 'agent',
+    logic,
+    input: {
+      onTerminate: leave.onTerminate ? 'leave' : 'stop',
+      onInterrupt: leave.skipOnInterrupt ? 'stop' : 'leave',
+    },
+    restart: 'permanent',
+    shutdownMs: 0,
+  };
+}
+
+/** Opens the door. Rejects when an address or the port cannot be had. */
+async function doorSpec({ plan, log }: Foundation, context: HttpContext): Promise<ChildSpec> {
+  const { addresses, limits, ports } = plan;
+  const listeners =
+    ports.http === null
+      ? []
+      : await openHttpDoor({
+          addresses: addresses.http,
+          port: ports.http,
+          connectionsPerClientMax: limits.httpMaxConnsPerClient,
+          context,
+          log: log.child('http'),
+        });
+  const logic = createHttpDoorActor(listeners, context.cache);
+  return { id: 'http-door', logic, restart: 'permanent', shutdownMs: 0 };
 }
 
 async function openInspector(

@@ -5,6 +5,7 @@
  */
 
 import { fromPromise, setup } from 'xstate';
+import { textOf } from '../../src/error-text.ts';
 import type { IndexedCARoots } from '../../src/model/connect-ca.ts';
 
 /** Pause between rounds of a secondary: the rate of Consul's watch of the primary's roots. */
@@ -55,7 +56,7 @@ const noteFailure = s.assign(({ context, event }) => {
     lastIndex: 0,
     fetched: null,
     failures: context.failures + 1,
-    error: error instanceof Error ? error.message : String(error),
+    error: textOf(error),
   };
 });
 

@@ -1,5 +1,6 @@
 /** The mesh's certificate authority of a secondary datacenter: the primary's roots, an own intermediate. */
 
+import { textOf } from '../error-text.ts';
 import { sameValue } from '../local/same-value.ts';
 import type {
   CAConfiguration,
@@ -70,7 +71,7 @@ async function intermediateFor(
   try {
     return { pem: await newIntermediate(deps, state, active, clusterId) };
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = textOf(cause);
     const error = new Error(`failed to get an intermediate certificate signed: ${text}`, { cause });
     // One that is to be renewed still serves.
     return { pem: usable ? stored : '', error };

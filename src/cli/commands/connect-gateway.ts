@@ -138,7 +138,7 @@ async function checkListening(world: World, listenAt: readonly Address[]): Promi
     try {
       await checkFreePort(world.network, { address: host, port });
     } catch (error) {
-      throw refusal(error instanceof Error ? error.message : String(error), error);
+      throw refusal(textOf(error), error);
     }
   }
 }

@@ -14,6 +14,7 @@ import {
   SERVERS_MAX,
 } from '../../demo/plan.ts';
 import { jsonReport, textReport } from '../../demo/report.ts';
+import { textOf } from '../../error-text.ts';
 import type { Flags } from '../../flags.ts';
 import { silentLog } from '../../log.ts';
 import type { World } from '../../world/world.ts';
@@ -115,7 +116,7 @@ async function openInspector(plan: DemoPlan, world: World): Promise<Inspector> {
       neighbours: inspectors(plan),
     });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = textOf(error);
     throw new CommandError(`the inspector cannot start: ${why}`, { cause: error });
   }
 }
