@@ -52,6 +52,10 @@ function withNews(
   return { heard, pathBroken };
 }
 
+/** Early tries when nobody is known to join, and the pause between them. */
+export const LOOKUPS_MAX = 5;
+export const LOOKUP_PAUSE_MS = 1000;
+
 const s = setup({
   types: {
     context: {} as RetryJoinContext,
@@ -107,8 +111,19 @@ const s = setup({
       return heard && !pathBroken;
     },
   },
-  delays: { interval: ({ context }) => context.intervalMs },
+  delays: {
+    interval: ({ context }) => context.intervalMs,
+    /** A store that is still read from disk may know of others in a moment. */
+    lostPause: ({ context }) =>
+      context.joinedOnce || context.lookups === 0 || context.lookups >= LOOKUPS_MAX
+        ? context.intervalMs
+        : Math.min(LOOKUP_PAUSE_MS, context.intervalMs),
+  },
 });
+
+const noteLookup = s.assign(({ context }) => ({
+  lookups: Math.min(context.lookups + 1, LOOKUPS_MAX),
+}));
 
 const noteNews = s.assign(({ context, event }) => withNews(context, event));
 
@@ -139,6 +154,7 @@ export const retryJoinMachine = s.createMachine({
   context: ({ input }) => ({
     ...input,
     attempt: 0,
+    lookups: 0,
     joinedOnce: false,
     heard: false,
     pathBroken: false,
@@ -163,7 +179,10 @@ export const retryJoinMachine = s.createMachine({
     trying: {
       entry: {
         type: 'announceStart',
-        params: ({ context }) => ({ variant: context.variant, repeated: context.joinedOnce }),
+        params: ({ context }) => ({
+          variant: context.variant,
+          repeated: context.joinedOnce || context.lookups > 0,
+        }),
       },
       /** Federation states know the gateways: what is configured is not needed any more. */
       on: {
@@ -185,6 +204,7 @@ export const retryJoinMachine = s.createMachine({
                   params: ({ event }) => ({ found: event.output }),
                 },
                 target: '#retry-join.settled',
+                actions: noteLookup,
               },
               {
                 guard: { type: 'foundNothing', params: ({ event }) => ({ found: event.output }) },
@@ -286,7 +306,7 @@ export const retryJoinMachine = s.createMachine({
             'wan-members.changed': changes.inLost,
             'primary-path.changed': changes.inLost,
           },
-          after: { interval: '#retry-join.trying' },
+          after: { lostPause: '#retry-join.trying' },
         },
       },
     },

@@ -27,6 +27,8 @@ export interface RetryJoinInput {
 export interface RetryJoinContext extends RetryJoinInput {
   /** Attempts that failed since the start; not counted any more after the first success. */
   readonly attempt: number;
+  /** How often nobody was known to join, counted up to a limit. */
+  readonly lookups: number;
   readonly joinedOnce: boolean;
   /** What is watched is there, as gossip has it. */
   readonly heard: boolean;

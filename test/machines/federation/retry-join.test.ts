@@ -43,7 +43,7 @@ const unjoined = {
   error: new Error('connection refused'),
 };
 const pause = { type: 'xstate.after.interval.retry-join.trying.pausing' };
-const lostPause = { type: 'xstate.after.interval.retry-join.kept.lost' };
+const lostPause = { type: 'xstate.after.lostPause.retry-join.kept.lost' };
 const ready = { type: 'gateways.ready' };
 const learned = { type: 'primary-gateways.learned', addresses: ['x'] };
 const primaryAlive = {
