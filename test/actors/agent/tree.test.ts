@@ -142,8 +142,8 @@ describe('the tree of an agent', () => {
     await at.simulation.settle(
       at.world.network.listenTcp({ address: ADDRESS, port: 8300 }, () => {}),
     );
-    const agent = await start(at, SERVER);
-    await expect(at.simulation.settle(agent.ended)).rejects.toThrow(
+    const run = async (): Promise<unknown> => (await start(at, SERVER)).ended;
+    await expect(at.simulation.settle(run())).rejects.toThrow(
       `Failed to start RPC layer: listen tcp ${ADDRESS}:8300: bind: address already in use`,
     );
     expect(at.log.lines.filter((line) => line.level === 'error')).toEqual([]);
