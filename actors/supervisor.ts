@@ -21,12 +21,27 @@ export function createSupervisorActor({ log }: SupervisorDeps): typeof superviso
         if ('error' in params) log.error('child failed', { child: params.id, error: params.error });
         else log.debug('child finished', { child: params.id });
       },
+      stopOrphans: ({ self }, { id }) => {
+        const failed: AnyActorRef | undefined = self.getSnapshot().children[id];
+        for (const orphan of orphansOf(failed)) orphan.send(STOP);
+      },
       reportKill: (_, { id }) => log.warn('child did not finish in time', { child: id }),
       escalate: (_, { failure }) => {
         throw failure;
       },
     },
   });
+}
+
+/** What an actor is stopped with by its parent; nobody but the parent may call `stop`. */
+const STOP = { type: 'xstate.stop' } as const;
+
+/** Children that still run below an actor that has failed. */
+function orphansOf(failed: AnyActorRef | undefined): readonly AnyActorRef[] {
+  const children = failed?.getSnapshot()?.children as
+    | Readonly<Record<string, AnyActorRef | undefined>>
+    | undefined;
+  return Object.values(children ?? {}).filter((child) => child !== undefined);
 }
 
 export interface RootOptions {

@@ -33,6 +33,8 @@ const supervisor = setup({
   actions: {
     /** A child ended without having been asked to; a failure that is passed up is not reported. */
     reportEnd: (_, _params: { readonly id: string; readonly error?: unknown }) => {},
+    /** Stops what a failed child was running: XState stops children only with an actor that ends. */
+    stopOrphans: (_, _params: { readonly id: string }) => {},
     /** A child did not finish in time and was stopped by force. */
     reportKill: (_, _params: { readonly id: string }) => {},
     /** Ends this supervisor with its failure; the actor side throws. */
@@ -68,6 +70,7 @@ const noteEnd = supervisor.enqueueActions(({ context, event, enqueue }) => {
   const asked = statusOf(context, id) === 'stopping';
   const next = childEnded(context, id, end);
   enqueue.assign(next);
+  if ('error' in end) enqueue({ type: 'stopOrphans', params: { id } });
   enqueue(stopChild(id));
   if (!asked && next.goal !== 'fail') enqueue({ type: 'reportEnd', params: { id, ...end } });
   if (next.recentRestarts > context.recentRestarts) {

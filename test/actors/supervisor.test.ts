@@ -52,6 +52,27 @@ function worker(story: string[], id: string, stubborn = false): AnyActorLogic {
   });
 }
 
+/** A child that runs another one, and fails on `crash`. */
+function parentOf(story: string[]): AnyActorLogic {
+  return setup({
+    types: { events: {} as { type: 'crash' } },
+    actors: {
+      below: fromCallback(() => {
+        story.push('+below');
+        return () => void story.push('-below');
+      }),
+    },
+    actions: {
+      crash: () => {
+        throw new Error('broke');
+      },
+    },
+  }).createMachine({
+    invoke: { src: 'below', id: 'below' },
+    on: { crash: { actions: 'crash' } },
+  });
+}
+
 function spec(story: string[], id: string, more: Partial<ChildSpec> = {}): ChildSpec {
   return { id, logic: worker(story, id), restart: 'permanent', shutdownMs: 1000, ...more };
 }
@@ -236,6 +257,17 @@ describe('supervisor', () => {
     expect(story).toEqual(['+raft', '+fsm']);
     expect(view().get('server')).toMatchObject({ restarts: 1, status: 'running' });
     expect(view('server').get('raft')?.restarts).toBe(0);
+  });
+
+  it('stops what a failed child was running, before it starts it again', async () => {
+    const { simulation, crash, story } = play('one-for-one', (story) => [
+      spec(story, 'a', { logic: parentOf(story) }),
+    ]);
+    story.length = 0;
+    crash('a');
+    expect(story).toEqual(['-below']);
+    await simulation.run(200);
+    expect(story).toEqual(['-below', '+below']);
   });
 
   it('shuts down in the middle of a start and of a pause', async () => {
