@@ -14,6 +14,7 @@ import type { RaftApply } from '../../src/fsm/raft-apply.ts';
 import { joinHostPort, splitHostPort } from '../../src/host-port.ts';
 import { DCSpecificRequest } from '../../src/model/blocks.ts';
 import { DeregisterRequest, RegisterRequest } from '../../src/model/catalog.ts';
+import { RefusalLog } from '../../src/port/refusal-log.ts';
 import {
   type CatalogLookup,
   CONSUL_SERVICE,
@@ -125,8 +126,7 @@ async function checkServerPort({ plan, world }: Foundation): Promise<void> {
   try {
     await checkFreePort(world.network, serverEndpoint(plan));
   } catch (error) {
-    const why = textOf(error);
-    throw new Error(`Failed to start RPC layer: ${why}`, { cause: error });
+    throw new Error(`Failed to start RPC layer: ${textOf(error)}`, { cause: error });
   }
 }
 
@@ -240,7 +240,12 @@ function dutySpecs(
   rpc: ServerRpcParts,
   snapshots: SnapshotCaller,
 ): readonly ChildSpec[] {
-  const { plan, bus, log, nodeId, views } = base;
+  const { plan, world, bus, log, nodeId, views } = base;
+  const breaks = new RefusalLog(
+    log.child('snapshot'),
+    world.clock,
+    'a snapshot connection was broken off',
+  );
   const server = createServerActor({
     post: bus.postFor('server'),
     log: log.child('server'),
@@ -251,10 +256,7 @@ function dutySpecs(
     gatewaysChanged: () => {},
     serveSnapshot: (stream) => {
       serveSnapshot(stream, snapshots).catch((error) =>
-        log.child('snapshot').warn('a snapshot connection was broken off', {
-          from: `${stream.remote.address}:${stream.remote.port}`,
-          error,
-        }),
+        breaks.refused(stream.remote, textOf(error)),
       );
     },
   });

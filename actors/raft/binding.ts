@@ -12,6 +12,7 @@ import type { RaftConfiguration, RaftServer } from '../../src/consensus/configur
 import { ConsensusError, type StoredSnapshot } from '../../src/consensus/consensus.ts';
 import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
+import { RefusalLog } from '../../src/port/refusal-log.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
 import { Inbound } from './inbound.ts';
@@ -81,13 +82,11 @@ export class RaftBinding {
   constructor(deps: RaftActorDeps, host: RaftHost) {
     this.#deps = deps;
     this.#host = host;
+    const losses = new RefusalLog(deps.log, deps.world.clock, 'a raft connection is lost');
     this.#inbound = new Inbound({
       requests: (requests) =>
         this.#send({ type: 'requests.received', nowMs: this.#nowMs(), requests }),
-      lost: (stream, reason) => {
-        const { address, port } = stream.remote;
-        deps.log.warn('a raft connection is lost', { from: `${address}:${port}`, reason });
-      },
+      lost: (stream, reason) => losses.refused(stream.remote, reason),
     });
   }
 

@@ -1,4 +1,4 @@
-/** One line a refused connection, but never a flood: what is beyond the rate is counted. */
+/** One line a refused or broken connection, never a flood: what is beyond the rate is counted. */
 
 import type { Log } from '../log.ts';
 import type { Clock, Endpoint } from '../world/world.ts';
@@ -10,13 +10,15 @@ const SECOND_MS = 1000;
 export class RefusalLog {
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #text: string;
   #second = Number.NEGATIVE_INFINITY;
   #lines = 0;
   #suppressed = 0;
 
-  constructor(log: Log, clock: Clock) {
+  constructor(log: Log, clock: Clock, text = 'connection refused') {
     this.#log = log;
     this.#clock = clock;
+    this.#text = text;
   }
 
   refused(from: Endpoint, reason: string): void {
@@ -32,7 +34,7 @@ export class RefusalLog {
     this.#lines += 1;
     const suppressed = this.#suppressed;
     this.#suppressed = 0;
-    this.#log.warn('connection refused', {
+    this.#log.warn(this.#text, {
       from: `${from.address}:${from.port}`,
       reason,
       ...(suppressed > 0 && { suppressed }),

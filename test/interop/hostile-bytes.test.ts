@@ -100,6 +100,19 @@ function dropped(): number {
   return Number(values[names.indexOf('RcvbufErrors')]);
 }
 
+/** Which lines there are most of. */
+function loudest(lines: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const line of lines) {
+    const [, actor = ''] = /"actor":"([^"]*)"/.exec(line) ?? [];
+    const [, text = line] = /"msg":"([^"]*)"/.exec(line) ?? [];
+    const key = `${actor}: ${text}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  return sorted.slice(0, 4).map(([text, count]) => `${count} × ${text}`);
+}
+
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -216,6 +229,7 @@ test(`${STREAMS} hostile streams against the server port`, { timeout: 400_000 },
     `${sent} of ${STREAMS} streams in ${Math.round(tookMs)} ms; resident ${Math.round(before)} → ` +
       `${Math.round(after)} MiB; ${server.lines.length - linesBefore} log lines`,
   );
+  for (const line of loudest(server.lines.slice(linesBefore))) figure(`  ${line}`);
   expect(sent).toBeGreaterThan(STREAMS * 0.99);
   expect(after - before).toBeLessThan(GROWTH_MIB_MAX);
   expect(server.lines.length - linesBefore).toBeLessThan(LOG_LINES_MAX);

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 export const NETWORK = process.env['MOBIUS_INTEROP_NETWORK'] ?? '127.68';
 
 const BUNDLE = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const LINES_MAX = 5_000;
+const LINES_MAX = 50_000;
 
 export interface Ending {
   readonly code: number | null;
