@@ -4,14 +4,14 @@
  * A direct send delivers in the middle of the sender's transition and nests: long chains overflow
  * the stack and two actors can see each other half-changed. Here every message goes through one
  * queue and is delivered, in order of sending, once the running code has ended (on a microtask).
- * What nobody received is counted, so that a lost message can be seen.
+ * What nobody received is counted, so that a lost message can be seen; a stream in it is closed.
  */
 
 import type { AnyActorRef } from 'xstate';
 import type { Message, MessageType, Reply } from '../machines/messages.ts';
 import type { ActorName, Post, SenderName } from '../machines/routes.ts';
 import type { Log } from '../src/log.ts';
-import type { Clock } from '../src/world/world.ts';
+import type { ByteStream, Clock } from '../src/world/world.ts';
 
 /** Messages waiting for delivery at most; what is sent beyond is a dead letter. */
 export const QUEUE_MAX = 200_000;
@@ -40,6 +40,7 @@ export type DeadLetterReason = 'nobody has that name' | 'the receiver has ended'
 interface AnyMessage {
   readonly type: string;
   readonly reply?: Reply<unknown>;
+  readonly stream?: ByteStream;
 }
 
 /** The part of an xstate actor system that is needed to find an actor by its `systemId`. */
@@ -190,7 +191,10 @@ class QueueBus implements Bus {
   #deliverToActor(letter: Envelope): void {
     const actor = this.#system?.get(letter.to);
     if (!actor) {
-      if (letter.message.reply === undefined && !this.#houses(letter.to)) return;
+      if (letter.message.reply === undefined && !this.#houses(letter.to)) {
+        letter.message.stream?.destroy();
+        return;
+      }
       this.#bury(letter, 'nobody has that name');
     } else if (actor.getSnapshot().status !== 'active')
       this.#bury(letter, 'the receiver has ended');
@@ -207,6 +211,8 @@ class QueueBus implements Bus {
       this.#log.warn('dead letter', { ...addressOf(letter), reason, count });
     }
     letter.message.reply?.refuse(new UndeliveredError(letter, reason));
+    // Nobody owns it now, and its peer would wait for an answer.
+    letter.message.stream?.destroy();
   }
 
   #ask(question: Envelope, timeoutMs: number): Promise<unknown> {

@@ -7,6 +7,7 @@
  */
 
 import { type AnyActorLogic, setup, stopChild } from 'xstate';
+import { contained } from './supervisor.contained.ts';
 import {
   backoffMs,
   childEnded,
@@ -112,7 +113,7 @@ const start = supervisor.enqueueActions(({ context, enqueue }) => {
   enqueue.assign(withChild(context, spec.id, { status }));
   // Children are data here, so the types know nothing of their logic.
   const spawn = enqueue.spawnChild as unknown as SpawnAny;
-  spawn(spec.logic, { id: spec.id, systemId: spec.id, input: spec.input });
+  spawn(contained(spec.logic), { id: spec.id, systemId: spec.id, input: spec.input });
 });
 
 const dropStarted = supervisor.assign(({ context }) => ({ toStart: context.toStart.slice(1) }));

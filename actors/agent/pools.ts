@@ -31,7 +31,7 @@ export async function lanParts(
     transport: transportSpec(
       'socket-transport.lan',
       createSocketTransportActor({
-        transport,
+        ...transport,
         pool: 'lan',
         post: bus.postFor('socket-transport.lan'),
       }),
@@ -68,7 +68,7 @@ export async function wanParts(
     transport: transportSpec(
       'socket-transport.wan',
       createSocketTransportActor({
-        transport,
+        ...transport,
         pool: 'wan',
         post: bus.postFor('socket-transport.wan'),
       }),
@@ -108,8 +108,10 @@ async function openTransport(
     allowed,
     base.log.child(`socket-transport.${pool}`),
   );
+  const log = base.log.child(`socket-transport.${pool.toLowerCase()}`);
+  const reopen = () => openSocketTransport(world, at);
   try {
-    return await openSocketTransport(world, at);
+    return { transport: await reopen(), reopen, clock: world.clock, log };
   } catch (error) {
     const why = textOf(error);
     throw new Error(`Failed to start ${pool} Serf: ${why}`, { cause: error });

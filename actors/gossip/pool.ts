@@ -118,6 +118,7 @@ export function createPoolActor(deps: PoolDeps): typeof poolMachine {
   return timed(machine, {
     nowMs: () => deps.world.clock.monotonic(),
     stopped: () => runtime.stop(),
+    resume: (input) => runtime.resume(input),
   });
 }
 
@@ -127,6 +128,7 @@ type Send = { send(event: PoolMachineEvent): void };
 class PoolRuntime {
   readonly exchanges: Exchanges;
   #snapshot: SnapshotFile | null = null;
+  #keyRing: KeyRing | null = null;
   readonly #deps: PoolDeps;
   readonly #label: Buffer;
   #self: Send | null = null;
@@ -200,6 +202,7 @@ class PoolRuntime {
   }
 
   async saveKeys(ring: KeyRing): Promise<void> {
+    this.#keyRing = ring;
     const { world, files, log } = this.#deps;
     if (files.keyRing === null) return;
     try {
@@ -227,8 +230,19 @@ class PoolRuntime {
     void this.#snapshot?.close();
   }
 
+  /** May be used again by the next run of the actor. */
   stop(): void {
     this.rest();
     this.#self = null;
+  }
+
+  /** What a run starts from: what the one before it knew, else what was read from the disk. */
+  resume(input: PoolInput): PoolInput {
+    return {
+      ...input,
+      nowMs: this.#deps.world.clock.monotonic(),
+      keyRing: this.#keyRing ?? input.keyRing,
+      snapshot: this.#snapshot?.facts ?? input.snapshot,
+    };
   }
 }

@@ -53,6 +53,11 @@ export class SnapshotFile {
     this.#facts = options.facts;
   }
 
+  /** What the file says, lines that wait included. */
+  get facts(): SnapshotFacts {
+    return this.#facts;
+  }
+
   append(lines: readonly SnapshotLine[]): void {
     for (const line of lines) {
       this.#facts = applySnapshotLine(this.#facts, line, this.#options.afterLeave);
@@ -102,7 +107,7 @@ export class SnapshotFile {
     this.#needsCompaction = false;
   }
 
-  /** Writes what waits and closes the file. Never rejects. */
+  /** Writes what waits and closes the file; `append` opens it again. Never rejects. */
   async close(): Promise<void> {
     if (this.#timer !== null) this.#options.world.clock.clearTimeout(this.#timer);
     this.#flushSoon();

@@ -8,7 +8,15 @@ import type { Message } from '../../machines/messages.ts';
 import type { GossipPeer, IncomingPacket, OutgoingPacket } from '../../machines/routes/gossip.ts';
 import type { Post } from '../../machines/routes.ts';
 import { toError } from '../../src/error-text.ts';
-import type { ByteStream, Endpoint, Listener, UdpSocket, World } from '../../src/world/world.ts';
+import type { Log } from '../../src/log.ts';
+import type {
+  ByteStream,
+  Clock,
+  Endpoint,
+  Listener,
+  UdpSocket,
+  World,
+} from '../../src/world/world.ts';
 
 /** Datagrams that wait to be handed on; beyond it new ones are dropped and counted. */
 export const BURST_MAX = 4_096;
@@ -144,14 +152,24 @@ class Sockets implements SocketTransport {
 
 type Orders = Message<'packets.send' | 'stream.open'>;
 
-type SocketTransportDeps = { readonly transport: SocketTransport } & (
+/** Pause before the sockets are tried again that could not be opened after a restart. */
+const REOPEN_MS = 1_000;
+
+type SocketTransportDeps = {
+  /** Open already, so that an address that cannot be had is a refusal to start. */
+  readonly transport: SocketTransport;
+  /** Opens it anew at the same place, after this actor had to be started again. */
+  readonly reopen: () => Promise<SocketTransport>;
+  readonly clock: Clock;
+  readonly log: Log;
+} & (
   | { readonly pool: 'lan'; readonly post: Post<'socket-transport.lan'> }
   | { readonly pool: 'wan'; readonly post: Post<'socket-transport.wan'> }
 );
 
 /** Serves a pool over an open transport, and closes it when stopped. */
 export function createSocketTransportActor(deps: SocketTransportDeps) {
-  const { transport } = deps;
+  let opened: SocketTransport | undefined = deps.transport;
   const up = (
     message: Message<
       'packets.received' | 'packets.failed' | 'stream.opened' | 'stream.failed' | 'stream.accepted'
@@ -161,25 +179,51 @@ export function createSocketTransportActor(deps: SocketTransportDeps) {
     else deps.post.send('gossip.wan', message);
   };
   return fromCallback<Orders>(({ receive }) => {
-    transport.listen({
-      received: (packets) => up({ type: 'packets.received', packets }),
-      failed: (failures) => up({ type: 'packets.failed', failures }),
-      accepted: (stream) => up({ type: 'stream.accepted', stream }),
-    });
-    receive((order) => {
-      if (order.type === 'packets.send') {
-        transport.send(order.packets);
+    let stopped = false;
+    let transport: SocketTransport | undefined;
+    const use = (open: SocketTransport): void => {
+      if (stopped) {
+        void open.close();
         return;
       }
-      const { id, to, timeoutMs } = order;
-      transport.dial(to, timeoutMs).then(
-        (stream) => up({ type: 'stream.opened', id, stream }),
-        (error: unknown) => {
-          const failure = toError(error);
-          up({ type: 'stream.failed', id, error: failure });
-        },
+      transport = open;
+      open.listen({
+        received: (packets) => up({ type: 'packets.received', packets }),
+        failed: (failures) => up({ type: 'packets.failed', failures }),
+        accepted: (stream) => up({ type: 'stream.accepted', stream }),
+      });
+    };
+    const openAgain = (): void => {
+      if (stopped) return;
+      deps.reopen().then(use, (error: unknown) => {
+        deps.log.error('the sockets cannot be opened again', { error });
+        deps.clock.setTimeout(openAgain, REOPEN_MS);
+      });
+    };
+    if (opened === undefined) openAgain();
+    else use(opened);
+    opened = undefined;
+    receive((order) => {
+      if (order.type === 'packets.send') {
+        transport?.send(order.packets);
+        return;
+      }
+      dial(transport, order).then(
+        (stream) => up({ type: 'stream.opened', id: order.id, stream }),
+        (error: unknown) => up({ type: 'stream.failed', id: order.id, error: toError(error) }),
       );
     });
-    return () => void transport.close();
+    return () => {
+      stopped = true;
+      void transport?.close();
+    };
   });
+}
+
+async function dial(
+  transport: SocketTransport | undefined,
+  { to, timeoutMs }: Message<'stream.open'>,
+): Promise<ByteStream> {
+  if (transport === undefined) throw new Error('the transport is being opened again');
+  return transport.dial(to, timeoutMs);
 }

@@ -42,8 +42,14 @@ export function createRaft(
     if (known !== undefined) return known;
     // A predecessor that failed has closed nothing, and the files may have one writer only.
     const before = latest?.close().catch(() => {});
-    const host = { send: (event: RaftEvent) => ref.send(event), node: () => nodeOf(ref) };
-    const binding = new RaftBinding({ ...deps, ...(before && { before }) }, host);
+    const host = {
+      send: (event: RaftEvent) => {
+        if (ref.getSnapshot().status === 'active') ref.send(event);
+        else void binding.close();
+      },
+      node: () => nodeOf(ref),
+    };
+    const binding: RaftBinding = new RaftBinding({ ...deps, ...(before && { before }) }, host);
     bindings.set(ref, binding);
     current = ref;
     latest = binding;

@@ -111,6 +111,9 @@ async function startServer(simulation: Simulation, dc: Dc, encrypt: string): Pro
       'socket-transport.wan': createActor(
         createSocketTransportActor({
           transport,
+          reopen: async () => transport,
+          clock,
+          log,
           pool: 'wan',
           post: bus.postFor('socket-transport.wan'),
         }),

@@ -82,6 +82,9 @@ export async function startGossipMember(options: GossipMemberOptions): Promise<G
   const socketActor = createActor(
     createSocketTransportActor({
       transport,
+      reopen: async () => transport,
+      clock,
+      log,
       pool: 'lan',
       post: bus.postFor('socket-transport.lan'),
     }),

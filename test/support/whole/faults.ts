@@ -1,4 +1,4 @@
-/** What can befall a federation, each fault for some seconds, by chance. */
+/** What can befall a federation: each fault begins, lasts a while and ends, all by chance. */
 
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import type { WholeFederation } from './federation.ts';
@@ -6,108 +6,128 @@ import type { WholeGateway } from './gateway.ts';
 import { DATACENTERS, type Dc } from './plan.ts';
 import type { WholeServer } from './server.ts';
 
-/** What happened, for the failure report. */
-export type Note = (text: string) => void;
+/** A fault that has begun. */
+export interface Misfortune {
+  /** For the report of a failed run. */
+  readonly text: string;
+  readonly lastsMs: number;
+  end(): void;
+}
 
-type Fault = (federation: WholeFederation, random: SeededRandom, note: Note) => Promise<void>;
+/** Begins; nothing when there is nobody to be struck. */
+export type Fault = (federation: WholeFederation, random: SeededRandom) => Misfortune | undefined;
 
 const MINUTE = 60_000;
 
-function pick<T>(random: SeededRandom, items: readonly T[]): T {
+export function pick<T>(random: SeededRandom, items: readonly T[]): T {
   const item = items[Math.floor(random.float() * items.length)];
   if (item === undefined) throw new Error('nothing to pick from');
   return item;
 }
 
-const some = (random: SeededRandom): number => random.between(4_000, 25_000);
+const aWhile = (random: SeededRandom): number => random.between(4_000, 25_000);
 
 const anyDc = (random: SeededRandom): Dc => pick(random, DATACENTERS);
 
 /** Packets between the datacenters are lost. */
-const wanLoss: Fault = async (federation, random, note) => {
+export const wanLoss: Fault = (federation, random) => {
   const loss = random.between(0.05, 0.4);
-  note(`the WAN loses ${(100 * loss).toFixed(0)} %`);
   federation.wanLoss(loss);
-  await federation.simulation.run(some(random));
-  federation.wanLoss(0);
+  return {
+    text: `the WAN loses ${(100 * loss).toFixed(0)} %`,
+    lastsMs: aWhile(random),
+    end: () => federation.wanLoss(0),
+  };
 };
 
-const gatewayDies: Fault = async (federation, random, note) => {
+export const gatewayDies: Fault = (federation, random) => {
   const gateway = pick(random, federation.gateways);
   const hard = random.chance(0.5);
-  note(`${gateway.id}.${gateway.dc} ${hard ? 'loses power' : 'is killed'}`);
   if (hard) gateway.crash();
   else gateway.kill();
-  await federation.simulation.run(some(random));
-  gateway.start();
+  return {
+    text: `${gateway.id}.${gateway.dc} ${hard ? 'loses power' : 'is killed'}`,
+    lastsMs: aWhile(random),
+    end: () => gateway.start(),
+  };
 };
 
-/** All gateways of a datacenter at once: nothing that was known leads there any more. */
-const gatewaysMove: Fault = async (federation, random, note) => {
+/** When all of a datacenter move at once, nothing that was known leads there any more. */
+export const gatewaysMove: Fault = (federation, random) => {
   const dc = anyDc(random);
   const all = random.chance(0.5);
-  const moving = federation
-    .gatewaysOf(dc)
-    .filter((gateway, n) => gateway.mayMove && (all || n === 0));
-  note(`${all ? 'all gateways' : 'a gateway'} of ${dc} move${all ? '' : 's'}`);
+  const moving = federation.gatewaysOf(dc).filter((one, n) => one.mayMove && (all || n === 0));
   for (const gateway of moving) gateway.move();
   federation.nameDoor();
-  await federation.simulation.run(some(random));
+  return {
+    text: all ? `all gateways of ${dc} move` : `a gateway of ${dc} moves`,
+    lastsMs: aWhile(random),
+    end: () => {},
+  };
 };
 
 /** Power fails in the whole primary. */
-const primaryLost: Fault = async (federation, random, note) => {
-  const withGateways = random.chance(0.5);
-  note(`dc1 loses power for a minute${withGateways ? ', gateways too' : ''}`);
+export const primaryLost: Fault = (federation, random) => {
+  const gatewaysToo = random.chance(0.5);
   const lost: readonly (WholeServer | WholeGateway)[] = [
     ...federation.serversOf('dc1'),
-    ...(withGateways ? federation.gatewaysOf('dc1') : []),
+    ...(gatewaysToo ? federation.gatewaysOf('dc1') : []),
   ];
   for (const one of lost) one.crash();
-  await federation.simulation.run(MINUTE);
-  for (const one of lost) one.start();
+  return {
+    text: `dc1 loses power for a minute${gatewaysToo ? ', gateways too' : ''}`,
+    lastsMs: MINUTE,
+    end: () => {
+      for (const one of lost) one.start();
+    },
+  };
 };
 
 /** What the leader had not made durable is lost or torn. */
-const leaderCrashes: Fault = async (federation, random, note) => {
-  const dc = anyDc(random);
-  const leader = federation.leaderOf(dc);
-  if (leader === undefined) return;
-  note(`${leader.name}, the leader, loses power`);
+export const leaderCrashes: Fault = (federation, random) => {
+  const leader = federation.leaderOf(anyDc(random));
+  if (leader === undefined) return undefined;
   leader.crash();
-  await federation.simulation.run(some(random));
-  leader.start();
+  return {
+    text: `${leader.name}, the leader, loses power`,
+    lastsMs: aWhile(random),
+    end: () => leader.start(),
+  };
 };
 
-const serverKilled: Fault = async (federation, random, note) => {
+export const serverKilled: Fault = (federation, random) => {
   const server = pick(random, federation.servers);
-  note(`${server.name} is killed`);
   server.kill();
-  await federation.simulation.run(random.between(100, 20_000));
-  server.start();
+  return {
+    text: `${server.name} is killed`,
+    lastsMs: random.between(100, 20_000),
+    end: () => server.start(),
+  };
 };
 
-/** A partition between the datacenters, sometimes in one direction only. */
-const partition: Fault = async (federation, random, note) => {
+/** Between the datacenters, sometimes in one direction only. */
+export const partition: Fault = (federation, random) => {
+  const { network } = federation.simulation;
   const [from, to] = random.chance(0.5) ? DATACENTERS : (['dc2', 'dc1'] as const);
-  const direction = random.chance(0.7) ? 'both' : 'there';
-  note(`no way from ${from} to ${to}${direction === 'both' ? ' and back' : ''}`);
-  federation.simulation.network.partition(
-    federation.hostsOf(from),
-    federation.hostsOf(to),
-    direction,
-  );
-  await federation.simulation.run(some(random));
-  federation.simulation.network.heal();
+  const both = random.chance(0.7);
+  network.partition(federation.hostsOf(from), federation.hostsOf(to), both ? 'both' : 'there');
+  return {
+    text: `no way from ${from} to ${to}${both ? ' and back' : ''}`,
+    lastsMs: aWhile(random),
+    end: () => network.heal(),
+  };
 };
 
-/** A server that its own datacenter cannot reach. */
-const serverIsolated: Fault = async (federation, random, note) => {
+/** A server that nobody can reach, and that reaches nobody. */
+export const serverIsolated: Fault = (federation, random) => {
+  const { network } = federation.simulation;
   const server = pick(random, federation.servers);
-  note(`${server.name} is cut off`);
-  federation.simulation.network.isolate(server.host.name);
-  await federation.simulation.run(some(random));
-  federation.simulation.network.heal();
+  network.isolate(server.host.name);
+  return {
+    text: `${server.name} is cut off`,
+    lastsMs: aWhile(random),
+    end: () => network.heal(),
+  };
 };
 
 export const FAULTS: readonly Fault[] = [
@@ -120,23 +140,3 @@ export const FAULTS: readonly Fault[] = [
   partition,
   serverIsolated,
 ];
-
-/** Every kind of fault once, in an order by chance, some of them while the one before goes on. */
-export async function befall(
-  federation: WholeFederation,
-  random: SeededRandom,
-  note: Note,
-): Promise<void> {
-  const { simulation } = federation;
-  for (const fault of shuffled(FAULTS, random)) {
-    await fault(federation, random, note);
-    await simulation.run(random.between(0, 8_000));
-  }
-}
-
-function shuffled<T>(items: readonly T[], random: SeededRandom): readonly T[] {
-  return items
-    .map((item) => ({ item, at: random.float() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ item }) => item);
-}

@@ -70,12 +70,10 @@ export class WholeFederation {
   }
 
   /** Host names of a datacenter, gateways at all of their places included. */
-  hostsOf(dc: Dc): readonly string[] {
-    return [
-      ...this.serversOf(dc).map(({ host }) => host.name),
-      ...this.gatewaysOf(dc).flatMap(({ hosts }) => hosts.map(({ name }) => name)),
-    ];
-  }
+  readonly hostsOf = (dc: Dc): readonly string[] => [
+    ...this.serversOf(dc).map(({ host }) => host.name),
+    ...this.gatewaysOf(dc).flatMap(({ hosts }) => hosts.map(({ name }) => name)),
+  ];
 
   wanLoss(loss: number): void {
     this.simulation.network.link(this.hostsOf('dc1'), this.hostsOf('dc2'), {

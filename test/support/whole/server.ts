@@ -9,6 +9,9 @@ import type { SimulatedHost, Simulation } from '../../../src/world/simulated/sim
 import type { AgentAtWork } from './agent-client.ts';
 import { type Dc, nodeName, serverPlaces, serverPlan } from './plan.ts';
 
+/** Restarted with each other. */
+const TOGETHER = ['fsm', 'raft'];
+
 /** Requests and writes under way at one agent. */
 const LISTENERS_MAX = 1_000;
 
@@ -40,6 +43,8 @@ export class WholeServer {
   readonly logs: MemoryLog[] = [];
   /** How agents ended that nobody killed. */
   readonly surrenders: string[] = [];
+  /** Actors that were made to fail. */
+  readonly expectedFailures = new Set<string>();
   readonly #options: WholeServerOptions;
   #run = 0;
   #starting = false;
@@ -79,6 +84,11 @@ export class WholeServer {
     this.#run += 1;
     this.logs.push(createMemoryLog());
     void this.#begin(this.#run);
+  }
+
+  expectFailure(actor: string): void {
+    const group = TOGETHER.includes(actor) ? TOGETHER : [actor];
+    for (const name of group) this.expectedFailures.add(name);
   }
 
   /** As `kill -9` does. */
