@@ -3,7 +3,7 @@
  * failed actor running, and what they hold (ports, timers, connections) in the way of the next start.
  */
 
-import type { AnyActorLogic, Snapshot } from 'xstate';
+import type { AnyActor, AnyActorLogic } from 'xstate';
 
 /** `logic` that is told to stop before its failure goes to the supervisor. */
 export function contained(logic: AnyActorLogic): AnyActorLogic {
@@ -12,7 +12,10 @@ export function contained(logic: AnyActorLogic): AnyActorLogic {
     try {
       return logic.transition(snapshot, event, scope);
     } catch (error) {
-      endQuietly(() => logic.transition(snapshot as Snapshot<unknown>, STOP, scope));
+      endQuietly(() => logic.transition(snapshot, STOP, scope));
+      // What the stop itself defers is never run for an actor that has failed.
+      const { children } = snapshot as { readonly children?: Readonly<Record<string, AnyActor>> };
+      for (const child of Object.values(children ?? {})) endQuietly(() => scope.stopChild(child));
       throw error;
     }
   };

@@ -5,10 +5,16 @@
  * `MOBIUS_SEEDS=<count>` runs so many.
  */
 
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { FAULTS, type Fault } from '../support/whole/faults.ts';
 import { RARE_FAULTS } from '../support/whole/rare-faults.ts';
 import { runScenario, type ScenarioResult } from '../support/whole/scenario.ts';
+
+vi.mock('node:crypto', async (original) => {
+  const crypto = await original<typeof import('node:crypto')>();
+  const { deterministicSign } = await import('../support/deterministic-sign.ts');
+  return { ...crypto, sign: deterministicSign(crypto) };
+});
 
 const FIRST_SEED = 4000;
 const SEEDS = 3;

@@ -43,6 +43,7 @@ export const diskFails: Fault = ({ servers }, random) => {
     lastsMs: random.between(2_000, 20_000),
     end: () => {
       host.disk.fault = undefined;
+      server.start();
     },
   };
 };
@@ -80,8 +81,7 @@ export const everythingLost: Fault = ({ servers, gateways }, random) => {
 
 /** Messages that their receiver cannot bear, so that it fails and is started again. */
 const POISON: readonly (readonly [string, Record<string, unknown>])[] = [
-  ['alpn-listener', { type: 'port.failed', error: new Error('broken as told') }],
-  ['fsm', { type: 'entries.committed', entries: [{ index: 1, data: [99] }], throughIndex: 1 }],
+  ['fsm', { type: 'entries.committed', entries: null, throughIndex: 1 }],
   ['raft', { type: 'requests.received', nowMs: 0, requests: null }],
   ['gossip.lan', { type: 'packets.received', packets: null }],
   ['gossip.wan', { type: 'packets.received', packets: null }],

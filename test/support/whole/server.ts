@@ -140,8 +140,8 @@ export class WholeServer {
   }
 
   #surrendered(why: string): void {
-    this.surrenders.push(`${this.name}: ${why}`);
-    this.#end();
+    if (!this.expectedFailures.has('raft')) this.surrenders.push(`${this.name}: ${why}`);
+    this.kill();
   }
 
   #end(): void {
