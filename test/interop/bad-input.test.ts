@@ -1,144 +1,34 @@
-// What cannot work is refused with one clear line and an exit code, before anybody has heard of it;
-// what comes in and is foreign is refused with one line of the log.
+// What cannot work is refused with one clear line and an exit code, before anybody has heard of it.
+// A disk that is full is said once, and the server goes on when there is space again.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createCa, createCertificate, type Issued } from '../../src/tls/pki/certificate.ts';
-import { createNodeWorld } from '../../src/world/node/node-world.ts';
 import {
-  type Ending,
-  figure,
-  killProgram,
-  NETWORK,
-  occupy,
-  type Program,
-  skipLoudly,
-  startProgram,
-  temporaryFolder,
-  until,
-} from './program.ts';
+  end,
+  endAll,
+  file,
+  folder,
+  leads,
+  put,
+  refused,
+  removeFolder,
+  serverConfig,
+  start,
+  tlsOf,
+  url,
+  withConfig,
+} from './lone-server.ts';
+import { figure, NETWORK, occupy, skipLoudly, until } from './program.ts';
 
-const world = createNodeWorld();
-const temporary = temporaryFolder();
-const folder = temporary.path;
-const started = new Set<Program>();
+const mounted = join(folder, 'small');
 
-const GOSSIP_KEY = Buffer.alloc(32, 1).toString('base64');
-const OTHER_KEY = Buffer.alloc(32, 2).toString('base64');
-const REFUSAL_LIMIT_MS = 15_000;
-
-function file(name: string, content: string | object): string {
-  const path = join(folder, name);
-  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
-  return path;
-}
-
-const making = () => ({ random: world.random, nowMs: world.clock.now() });
-
-function authority(name: string): Issued {
-  const ca = createCa({ days: 30 }, making());
-  file(`${name}.pem`, ca.certPem);
-  return ca;
-}
-
-function certificate(name: string, ca: Issued, dnsNames: readonly string[]): void {
-  const request = {
-    commonName: dnsNames[0] ?? '',
-    days: 30,
-    dnsNames,
-    ipAddresses: ['127.0.0.1'],
-    extendedUsage: ['serverAuth', 'clientAuth'] as const,
-  };
-  const issued = createCertificate(request, ca, making());
-  file(`${name}.pem`, issued.certPem);
-  file(`${name}-key.pem`, issued.keyPem);
-}
-
-const own = authority('ca');
-const foreign = authority('other-ca');
-certificate('good', own, ['n1.server.dc1.consul', 'server.dc1.consul', 'localhost']);
-certificate('second', own, ['n2.server.dc1.consul', 'server.dc1.consul', 'localhost']);
-certificate('nameless', own, ['server.dc1.consul', 'localhost']);
-certificate('foreign', foreign, ['n2.server.dc1.consul', 'server.dc1.consul', 'localhost']);
-
-const tlsOf = (name: string, ca = 'ca') => ({
-  ca_file: join(folder, `${ca}.pem`),
-  cert_file: join(folder, `${name}.pem`),
-  key_file: join(folder, `${name}-key.pem`),
-  verify_incoming_rpc: true,
-  verify_outgoing: true,
-  verify_server_hostname: true,
+afterEach(endAll);
+afterAll(() => {
+  if (mountable) spawnSync('umount', ['-l', mounted]);
+  removeFolder();
 });
-
-/** A server of its own address; `host` is the last byte. */
-function serverConfig(host: number, more: object = {}): Readonly<Record<string, unknown>> {
-  const address = `${NETWORK}.9.${host}`;
-  return {
-    server: true,
-    bootstrap_expect: 1,
-    node_name: `n${host}`,
-    datacenter: 'dc1',
-    data_dir: join(folder, `data-${host}`),
-    bind_addr: address,
-    client_addr: address,
-    performance: { raft_multiplier: 1 },
-    ...more,
-  };
-}
-
-let files = 0;
-function withConfig(config: object): readonly string[] {
-  files += 1;
-  return ['agent', '-config-file', file(`config-${files}.json`, config)];
-}
-
-function start(args: readonly string[]): Program {
-  const program = startProgram(args);
-  started.add(program);
-  return program;
-}
-
-async function end(program: Program): Promise<void> {
-  started.delete(program);
-  await killProgram(program);
-}
-
-/** Runs what must be refused; ends it after a while, so that it shows when it is not. */
-async function refused(args: readonly string[]): Promise<Ending & { lines: readonly string[] }> {
-  const program = start(args);
-  const limit = setTimeout(() => program.child.kill('SIGKILL'), REFUSAL_LIMIT_MS);
-  const ending = await program.ended;
-  clearTimeout(limit);
-  started.delete(program);
-  return { ...ending, lines: program.lines.filter((line) => line.trim() !== '') };
-}
-
-function url(host: number, path: string): string {
-  return `http://${NETWORK}.9.${host}:8500${path}`;
-}
-
-async function leads(host: number): Promise<void> {
-  await until(`n${host} leads`, 20_000, async () => {
-    const answer = await fetch(url(host, '/v1/status/leader')).catch(() => undefined);
-    return answer?.ok === true && (await answer.text()) !== '""';
-  });
-}
-
-async function put(host: number, key: string, value: string | Buffer): Promise<number> {
-  const body = new Uint8Array(Buffer.from(value));
-  const answer = await fetch(url(host, `/v1/kv/${key}`), { method: 'PUT', body });
-  await answer.text();
-  return answer.status;
-}
-
-afterEach(async () => {
-  for (const program of [...started]) await end(program);
-  for (const host of [1, 2]) rmSync(join(folder, `data-${host}`), { recursive: true, force: true });
-});
-
-afterAll(() => temporary.remove());
 
 interface Refusal {
   readonly name: string;
@@ -331,84 +221,7 @@ describe('refused with one clear line', () => {
   });
 });
 
-describe('a stranger is refused by a running server', () => {
-  const config = { ...tlsOf('good'), encrypt: GOSSIP_KEY };
-
-  /** What the server said about the address of the second one since it stood. */
-  async function meet(second: object): Promise<{
-    readonly stranger: Ending & { readonly lines: readonly string[] };
-    readonly heard: readonly string[];
-  }> {
-    const server = start(withConfig(serverConfig(1, config)));
-    await leads(1);
-    const before = server.lines.length;
-    const join = { retry_join: [`${NETWORK}.9.1`], retry_max: 1, retry_interval: '1s' };
-    const { bootstrap_expect: _, ...joining } = serverConfig(2, { ...join, ...second });
-    const stranger = await refused(withConfig(joining));
-    const heard = server.lines.slice(before).filter((line) => /"level":[45]0/.test(line));
-    expect(await put(1, 'still', 'there')).toBe(200);
-    return { stranger, heard };
-  }
-
-  test('with another gossip key', async () => {
-    const { stranger, heard } = await meet({ ...tlsOf('second'), encrypt: OTHER_KEY });
-    expect(stranger.code).toBe(1);
-    expect(stranger.lines.at(-1)).toMatch(/max join LAN retry exhausted, exiting/);
-    expect(heard.length).toBeGreaterThan(0);
-    expect(heard.length).toBeLessThanOrEqual(2);
-  });
-
-  test('without a gossip key', async () => {
-    const { stranger, heard } = await meet(tlsOf('second'));
-    expect(stranger.code).toBe(1);
-    expect(stranger.lines.at(-1)).toMatch(/max join LAN retry exhausted, exiting/);
-    expect(heard.length).toBeGreaterThan(0);
-    expect(heard.length).toBeLessThanOrEqual(2);
-  });
-
-  test('of another datacenter', async () => {
-    certificate('elsewhere', own, ['n2.server.dc2.consul', 'server.dc2.consul', 'localhost']);
-    const { stranger, heard } = await meet({
-      ...tlsOf('elsewhere'),
-      encrypt: GOSSIP_KEY,
-      datacenter: 'dc2',
-    });
-    expect(stranger.code).toBe(1);
-    expect(stranger.lines.at(-1)).toMatch(/max join LAN retry exhausted, exiting/);
-    const whole = stranger.lines.join('\n');
-    expect(whole).toMatch(/Member 'n[12]' part of wrong datacenter 'dc[12]'/);
-    expect(heard.length).toBeLessThanOrEqual(2);
-  });
-
-  test('with a certificate of another authority', async () => {
-    const server = start(withConfig(serverConfig(1, config)));
-    await leads(1);
-    const before = server.lines.length;
-    // A client agent whose authority is another: its gossip is fine, its calls are refused.
-    const { bootstrap_expect: _, ...other } = serverConfig(2, {
-      ...tlsOf('foreign', 'other-ca'),
-      encrypt: GOSSIP_KEY,
-      server: false,
-      retry_join: [`${NETWORK}.9.1`],
-    });
-    const client = start(withConfig(other));
-    await until('the client asks', 20_000, async () => {
-      const answer = await fetch(url(2, '/v1/catalog/nodes')).catch(() => undefined);
-      return answer?.status === 500;
-    });
-    const answer = await fetch(url(2, '/v1/catalog/nodes'));
-    expect(await answer.text()).toMatch(/certificate|tls|handshake/);
-    await end(client);
-    const heard = server.lines
-      .slice(before)
-      .filter((line) => /"level":[45]0/.test(line) && line.includes('alpn-listener'));
-    expect(heard.length).toBeLessThanOrEqual(3);
-    expect(await put(1, 'still', 'there')).toBe(200);
-  });
-});
-
 const root = process.getuid?.() === 0;
-const mounted = join(folder, 'small');
 let mountable = false;
 if (root) {
   mkdirSync(mounted);
@@ -427,10 +240,6 @@ describe.skipIf(!mountable)('a full disk', () => {
   beforeAll(() => {
     rmSync(ballast, { force: true });
   });
-  afterAll(() => {
-    spawnSync('umount', ['-l', mounted]);
-  });
-
   test('at the start: one line, exit 1', async () => {
     fill();
     const { code, lines } = await refused(withConfig(config()));
@@ -448,8 +257,9 @@ describe.skipIf(!mountable)('a full disk', () => {
     let status = 200;
     for (let n = 0; n < 20 && status === 200; n += 1) status = await put(1, `fill-${n}`, value);
     expect(status).toBe(500);
-    const said = server.lines.filter((line) => line.includes('no space left on device'));
-    expect(said.length).toBeGreaterThan(0);
+    const said = (): boolean =>
+      server.lines.some((line) => line.includes('no space left on device'));
+    await until('a line of the log', 5_000, said);
     const stale = await fetch(url(1, '/v1/kv/before?raw&stale'));
     expect(await stale.text()).toBe('kept');
     rmSync(ballast);

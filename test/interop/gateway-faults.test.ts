@@ -56,9 +56,10 @@ function texts(failures: readonly Answer[]): string {
 
 function report(name: string, polling: Polling, reference: string, sinceMs = 0): void {
   const healed = polling.healedAfterMs();
-  const after = healed === undefined ? 'never failed' : `healed ${Math.round(healed - sinceMs)} ms`;
+  const still = polling.failures.length === 0 ? 'never failed' : 'not healed';
+  const after = healed === undefined ? still : `healed after ${Math.round(healed - sinceMs)} ms`;
   const slowest = `slowest answer ${Math.round(polling.slowestMs)} ms`;
-  figure(`${name}: ${after} after (reference: ${reference}), ${slowest}`);
+  figure(`${name}: ${after} (reference: ${reference}), ${slowest}`);
   if (polling.failures.length > 0) figure(`  ${texts(polling.failures)}`);
 }
 
