@@ -27,9 +27,9 @@ import { startGossipMember } from '../support/gossip-member.ts';
 import { CA, identity, SETTINGS } from '../support/port-fixture.ts';
 import { collect } from '../support/stream-pair.ts';
 
-const CONSUL = process.env['CONSUL_BINARY'] ?? 'consul';
+const CONSUL = process.env['CONSUL_BIN'] ?? 'consul';
 const installed = spawnSync(CONSUL, ['version']).status === 0;
-if (!installed) process.stderr.write('SKIPPED: no consul on the PATH or in CONSUL_BINARY\n');
+if (!installed) process.stderr.write('SKIPPED: no consul on the PATH or in CONSUL_BIN\n');
 
 const WAIT_MS = 40_000;
 const folder = mkdtempSync(join(tmpdir(), 'mobius-consul-rpc-'));

@@ -18,9 +18,9 @@ import { TxnOp, TxnRequest, type TxnResponse } from '../../src/model/txn.ts';
 import { MsgpackReader } from '../../src/wire/msgpack/reader.ts';
 import { once, StoreHarness } from '../support/store-harness.ts';
 
-const CONSUL = process.env['CONSUL_BINARY'] ?? 'consul';
+const CONSUL = process.env['CONSUL_BIN'] ?? 'consul';
 const installed = spawnSync(CONSUL, ['version']).status === 0;
-if (!installed) process.stderr.write('SKIPPED: no consul on the PATH or in CONSUL_BINARY\n');
+if (!installed) process.stderr.write('SKIPPED: no consul on the PATH or in CONSUL_BIN\n');
 
 const HTTP = 'http://127.0.0.1:18510';
 const WAIT_MS = 40_000;
