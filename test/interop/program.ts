@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** First two bytes of all addresses, so that several runs on one machine can keep apart. */
-export const NETWORK = process.env['MOBIUS_INTEROP_NETWORK'] ?? '127.68';
+/** First two bytes of all addresses: several runs on one machine keep apart, and from a demo. */
+export const NETWORK = process.env['MOBIUS_INTEROP_NETWORK'] ?? `127.${101 + (process.pid % 150)}`;
 
 const BUNDLE = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const LINES_MAX = 50_000;
