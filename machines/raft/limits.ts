@@ -48,11 +48,3 @@ export function consulSettings(multiplier: number): RaftSettings {
     trailingLogs: 10_240,
   };
 }
-
-/** Consul's settings of `-dev`. */
-export const DEV_SETTINGS: RaftSettings = {
-  ...consulSettings(1),
-  heartbeatTimeoutMs: 35,
-  electionTimeoutMs: 52,
-  leaderLeaseTimeoutMs: 20,
-};
