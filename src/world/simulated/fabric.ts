@@ -29,6 +29,8 @@ export interface Station {
   readonly udp: Map<number, UdpPort[]>;
   /** Number of the process that runs on it now. */
   process: number;
+  /** Until then the process does nothing. */
+  frozenUntilMs: number;
 }
 
 interface TcpPort {
@@ -62,6 +64,7 @@ export class Fabric {
   readonly random: SeededRandom;
   readonly links: Links;
   readonly #stations: Station[] = [];
+  readonly #byName = new Map<string, Station>();
   readonly #streams = new Set<SimulatedStream>();
   readonly #names = new Map<string, readonly string[]>();
   readonly #nextPort = new Map<Station, number>();
@@ -84,6 +87,12 @@ export class Fabric {
       if (taken) throw new Error(`${place.address} belongs to ${taken.name} already`);
     }
     this.#stations.push(station);
+    this.#byName.set(station.name, station);
+  }
+
+  /** When the process of a host goes on; in the past if it is not frozen. */
+  thawMs(host: string): number {
+    return this.#byName.get(host)?.frozenUntilMs ?? 0;
   }
 
   name(host: string, addresses: readonly string[]): void {

@@ -34,6 +34,15 @@ export interface SimulatedHost {
   crash(): void;
   /** What `clock.now()` is ahead of the simulation's; may be changed at any time. */
   clockSkewMs: number;
+  /** How fast its clocks run: 1.1 is 10 % too fast. May be changed at any time. */
+  clockRate: number;
+  /**
+   * The process does nothing for so long, as after SIGSTOP: its timers are late, what arrives for it
+   * waits. Its host lives on: connections stay open and are acknowledged.
+   */
+  freeze(ms: number): void;
+  /** Resolves at once, or when the process goes on. */
+  thawed(): Promise<void>;
 }
 
 export function createHost(
@@ -55,14 +64,31 @@ export function createHost(
     tcp: new Map(),
     udp: new Map(),
     process: 0,
+    frozenUntilMs: 0,
   };
   fabric.add(station);
   const disk = new SimulatedDisk(random.fork('disk'));
+  const pace = new Pace(timeline);
+  /** A process that is frozen does it when it goes on. */
+  const whenThawed = (run: () => void): void => {
+    if (timeline.nowMs >= station.frozenUntilMs) run();
+    else timeline.at(station.frozenUntilMs, () => whenThawed(run));
+  };
   const host = {
     name: options.name,
     disk,
     clockSkewMs: options.clockSkewMs ?? 0,
+    get clockRate() {
+      return pace.rate;
+    },
+    set clockRate(rate: number) {
+      pace.rate = rate;
+    },
     world: undefined as unknown as World,
+    freeze: (ms: number): void => {
+      station.frozenUntilMs = Math.max(station.frozenUntilMs, timeline.nowMs + ms);
+    },
+    thawed: () => new Promise<void>((resolve) => whenThawed(resolve)),
     kill: (): void => {
       for (const stream of fabric.streams(options.name)) stream.abandon();
       reborn();
@@ -76,18 +102,33 @@ export function createHost(
   const reborn = (): void => {
     station.tcp.clear();
     station.udp.clear();
+    station.frozenUntilMs = 0;
     const mine = ++station.process;
     const alive = (): boolean => station.process === mine;
-    const clock = createClock(timeline, alive, () => parts.epochMs + host.clockSkewMs);
+    /** Cancelled between being due and the thaw. */
+    const dropped = new WeakSet<Due>();
+    const later = (ms: number, run: () => void): Due => {
+      const due = timeline.after(ms, () =>
+        whenThawed(() => {
+          if (alive() && !dropped.has(due)) run();
+        }),
+      );
+      return due;
+    };
+    const cancel = (due: Due): void => {
+      timeline.cancel(due);
+      if (timeline.nowMs <= station.frozenUntilMs) dropped.add(due);
+    };
+    const clock = createClock(pace, { later, cancel }, () => parts.epochMs + host.clockSkewMs);
     const source = random.fork(`process ${mine}`);
     host.world = {
       clock,
       random: source,
-      network: createNetwork(fabric, station, { clock, random: source }, alive),
+      network: createNetwork(fabric, station, { clock, random: source }, alive, whenThawed),
       disk: disk.door(
         (ms) =>
           new Promise((resolve) => {
-            timeline.after(ms, () => alive() && resolve());
+            later(ms, resolve);
           }),
       ),
     };
@@ -96,13 +137,43 @@ export function createHost(
   return host;
 }
 
-function createClock(timeline: Timeline, alive: () => boolean, epochMs: () => number): Clock {
+/** Time as a host's clocks count it. */
+class Pace {
+  readonly #timeline: Timeline;
+  #rate = 1;
+  #sinceMs = 0;
+  #countedMs = 0;
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  get rate(): number {
+    return this.#rate;
+  }
+
+  set rate(rate: number) {
+    this.#countedMs = this.nowMs;
+    this.#sinceMs = this.#timeline.nowMs;
+    this.#rate = rate;
+  }
+
+  get nowMs(): number {
+    return this.#countedMs + (this.#timeline.nowMs - this.#sinceMs) * this.#rate;
+  }
+}
+
+function createClock(
+  pace: Pace,
+  timers: { later(ms: number, run: () => void): Due; cancel(due: Due): void },
+  epochMs: () => number,
+): Clock {
   return {
-    now: () => Math.floor(epochMs() + timeline.nowMs),
-    monotonic: () => timeline.nowMs,
-    setTimeout: (fn, timeoutMs) => timeline.after(timeoutMs, () => alive() && fn()),
+    now: () => Math.floor(epochMs() + pace.nowMs),
+    monotonic: () => pace.nowMs,
+    setTimeout: (fn, timeoutMs) => timers.later(timeoutMs / pace.rate, fn),
     clearTimeout: (id: TimerId) => {
-      if (typeof id === 'object') timeline.cancel(id as Due);
+      if (typeof id === 'object') timers.cancel(id as Due);
     },
   };
 }
@@ -112,6 +183,7 @@ function createNetwork(
   station: Station,
   deps: Pick<World, 'clock' | 'random'>,
   alive: () => boolean,
+  whenThawed: (run: () => void) => void,
 ): Network {
   const never = new Promise<never>(() => {});
   /** A dead process learns nothing any more. */
@@ -126,12 +198,14 @@ function createNetwork(
   };
   const whenAlive = <T>(run: () => Promise<T>): Promise<T> => (alive() ? living(run()) : never);
   const guarded = (listener: UdpListener): UdpListener => ({
-    received: (datagram, from) => alive() && listener.received(datagram, from),
+    received: (datagram, from) => whenThawed(() => alive() && listener.received(datagram, from)),
     failed: (error, to) => alive() && listener.failed?.(error, to),
   });
   return {
     listenTcp: (at, accepted) =>
-      whenAlive(() => fabric.listenTcp(station, at, (stream) => alive() && accepted(stream))),
+      whenAlive(() =>
+        fabric.listenTcp(station, at, (stream) => whenThawed(() => alive() && accepted(stream))),
+      ),
     connectTcp: (options) => whenAlive(() => fabric.connectTcp(station, options)),
     bindUdp: (at, listener) => whenAlive(() => fabric.bindUdp(station, at, guarded(listener))),
     tlsClient: (stream, options) => whenAlive(() => tlsClient(deps, stream, options)),

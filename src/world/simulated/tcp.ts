@@ -49,6 +49,8 @@ export class SimulatedStream implements ByteStream {
   #peer!: SimulatedStream;
   #listener: StreamListener | undefined;
   #paused = false;
+  /** Its process is frozen, and it will turn when that ends. */
+  #frozen = false;
 
   /** Received, not yet given to the listener. */
   #inbox: Uint8Array[] = [];
@@ -297,8 +299,15 @@ export class SimulatedStream implements ByteStream {
     });
   }
 
-  /** Tells the listener what it may know now. */
+  /** Tells the listener what it may know now, or as soon as its process goes on. */
   #turn(): void {
+    const { timeline } = this.#fabric;
+    const thawMs = this.#fabric.thawMs(this.here.host);
+    if (thawMs > timeline.nowMs) {
+      if (!this.#frozen) timeline.at(thawMs, () => this.#thaw());
+      this.#frozen = true;
+      return;
+    }
     let read = 0;
     while (this.#listener && !this.#paused && !this.#gone) {
       const chunk = this.#inbox.shift();
@@ -310,6 +319,11 @@ export class SimulatedStream implements ByteStream {
     if (read > 0) this.#peer.#windowMoved();
     if (this.#gone) this.#tellClosed();
     else this.#tellEnd();
+  }
+
+  #thaw(): void {
+    this.#frozen = false;
+    this.#turn();
   }
 
   #tellEnd(): void {

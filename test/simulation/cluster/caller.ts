@@ -1,0 +1,146 @@
+/** A caller of the group: reads, writes and swaps by chance, and writes down what it was told. */
+
+import { textOf } from '../../../src/error-text.ts';
+import type { SeededRandom } from '../../../src/world/simulated/random.ts';
+import type { Clock } from '../../../src/world/world.ts';
+import type { RegisterAnswer, RegisterCall, RegisterOperation } from '../history/register.ts';
+import type { Cluster } from './cluster.ts';
+import { answerOf, type Place, type Seen } from './places.ts';
+import type { SimulatedServer } from './server.ts';
+
+/** A caller gives up on a call that takes longer: it will never know. */
+export const CALL_TIMEOUT_MS = 5_000;
+/** Between two calls, at most. */
+const PAUSE_MS_MAX = 60;
+
+/** Refused before anything was done: such a call has not happened. */
+const REFUSALS = [
+  'connection refused',
+  'node is not the leader',
+  'leadership transfer in progress',
+  'timed out enqueuing operation',
+  'nobody has that name',
+];
+
+const UNSEEN: Seen = { value: null, index: 0 };
+
+export class Caller {
+  readonly name: string;
+  /** By name of the place. */
+  readonly history = new Map<string, RegisterOperation[]>();
+  answered = 0;
+  readonly #cluster: Cluster;
+  readonly #random: SeededRandom;
+  readonly #clock: Clock;
+  readonly #places: readonly Place[];
+  readonly #seen = new Map<string, Seen>();
+  #values = 0;
+  #stopped = false;
+  #open = false;
+
+  constructor(
+    name: string,
+    cluster: Cluster,
+    places: readonly Place[],
+    random: SeededRandom,
+    clock: Clock,
+  ) {
+    this.name = name;
+    this.#cluster = cluster;
+    this.#places = places;
+    this.#random = random;
+    this.#clock = clock;
+  }
+
+  /** Whether a call is under way. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  start(): void {
+    this.#clock.setTimeout(() => void this.#work(), this.#random.between(0, PAUSE_MS_MAX));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Reads a place of `server` and remembers it, as any other call. */
+  async readFrom(server: SimulatedServer, place: Place): Promise<void> {
+    await this.#perform(server, place, { kind: 'read' });
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopped) {
+      const place = this.#pick(this.#places);
+      await this.#perform(this.#server(), place, this.#choose(place));
+      await new Promise<void>((resolve) => {
+        this.#clock.setTimeout(() => resolve(), this.#random.between(1, PAUSE_MS_MAX));
+      });
+    }
+  }
+
+  /** Usually whom everybody takes for the leader; sometimes anybody, and there may be two leaders. */
+  #server(): SimulatedServer {
+    const { leader, servers } = this.#cluster;
+    return leader !== undefined && this.#random.chance(0.7) ? leader : this.#pick(servers);
+  }
+
+  #choose(place: Place): RegisterCall {
+    const roll = this.#random.float();
+    if (roll < 0.4) return { kind: 'read' };
+    if (roll < 0.5) return { kind: 'write', value: null };
+    this.#values += 1;
+    const value = `${this.name}.${this.#values}`;
+    const seen = this.#seen.get(place.name);
+    if (roll < 0.7 && place.swaps && seen !== undefined) {
+      return { kind: 'swap', expected: seen.value, value };
+    }
+    return { kind: 'write', value };
+  }
+
+  async #perform(server: SimulatedServer, place: Place, call: RegisterCall): Promise<void> {
+    const { simulation } = this.#cluster;
+    const calledAt = simulation.nowMs;
+    const seen = this.#seen.get(place.name) ?? UNSEEN;
+    this.#open = true;
+    let answer: RegisterAnswer | undefined;
+    try {
+      const done = await this.#limited((signal) => answerOf(place, server, call, seen, signal));
+      answer = done.answer;
+      if (done.seen !== undefined) this.#seen.set(place.name, done.seen);
+      this.answered += 1;
+    } catch (error) {
+      const text = textOf(error);
+      // A read that failed has told nothing and changed nothing.
+      if (call.kind === 'read' || REFUSALS.some((refusal) => text.includes(refusal))) return;
+    } finally {
+      this.#open = false;
+    }
+    const record = { caller: this.name, call, calledAt, answer, answeredAt: simulation.nowMs };
+    const history = this.history.get(place.name);
+    if (history === undefined) this.history.set(place.name, [record]);
+    else history.push(record);
+  }
+
+  /** Servers that die never answer: the caller's own clock ends the wait. */
+  async #limited<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const gone = new AbortController();
+    let timer: ReturnType<Clock['setTimeout']> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = this.#clock.setTimeout(() => {
+        gone.abort();
+        reject(new Error('no answer in time'));
+      }, CALL_TIMEOUT_MS);
+    });
+    try {
+      return await Promise.race([run(gone.signal), late]);
+    } finally {
+      if (timer !== undefined) this.#clock.clearTimeout(timer);
+    }
+  }
+
+  #pick<T>(items: readonly T[]): T {
+    return items[Math.floor(this.#random.float() * items.length)] as T;
+  }
+}

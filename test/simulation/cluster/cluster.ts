@@ -1,0 +1,138 @@
+/** A group of servers under one simulated time, watched at every step. */
+
+import { consulSettings, type RaftSettings } from '../../../machines/raft/limits.ts';
+import type { RaftNode } from '../../../machines/raft/node.ts';
+import type { RaftConfiguration } from '../../../src/consensus/configuration.ts';
+import type { SeededRandom } from '../../../src/world/simulated/random.ts';
+import { createSimulation, type Simulation } from '../../../src/world/simulated/simulation.ts';
+import { Invariants } from './invariants.ts';
+import { type ServerObserver, SimulatedServer } from './server.ts';
+import { MessageTrace } from './trace.ts';
+
+/** Snapshots and compaction come often, so that seconds are enough to see them. */
+const BUSY: Partial<RaftSettings> = {
+  snapshotThreshold: 60,
+  trailingLogs: 20,
+  snapshotIntervalMs: 1_500,
+};
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly servers: number;
+}
+
+export class Cluster {
+  readonly simulation: Simulation;
+  readonly servers: readonly SimulatedServer[];
+  readonly invariants = new Invariants();
+  readonly messages: MessageTrace;
+  /** The first thing that should never have happened. */
+  violation: Error | undefined;
+
+  constructor({ seed, servers }: ClusterOptions) {
+    this.simulation = createSimulation({ seed });
+    this.messages = new MessageTrace(() => this.simulation.nowMs);
+    const settings = { ...consulSettings(1), ...BUSY };
+    const observer: ServerObserver = {
+      stepped: (server, before, after) =>
+        this.#guarded(() => this.invariants.stepped(server, before, after)),
+      delivered: (server, letter) => {
+        this.messages.delivered(server.host.name, letter);
+        this.#guarded(() => this.invariants.delivered(server, letter.message));
+      },
+    };
+    this.servers = Array.from(
+      { length: servers },
+      (_, at) => new SimulatedServer(this.simulation, at + 1, settings, observer),
+    );
+  }
+
+  get random(): SeededRandom {
+    return this.simulation.random;
+  }
+
+  /** Who says of itself that it leads; of several the one of the highest term. */
+  get leader(): SimulatedServer | undefined {
+    return this.servers
+      .filter(({ node }) => node?.role === 'leader')
+      .sort((a, b) => (b.node?.term ?? 0) - (a.node?.term ?? 0))[0];
+  }
+
+  /** Starts all, and founds the group with them. */
+  async found(): Promise<void> {
+    for (const server of this.servers) server.start();
+    await this.until(() => this.servers.every(({ node }) => node !== undefined), 5_000);
+    const configuration: RaftConfiguration = {
+      servers: this.servers.map(({ id, address }) => ({ suffrage: 'voter', id, address })),
+    };
+    const founded = this.servers.map(({ consensus }) => consensus?.bootstrap(configuration));
+    await this.simulation.settle(Promise.all(founded));
+    await this.until(() => this.leader !== undefined, 20_000);
+  }
+
+  startAll(): void {
+    for (const server of this.servers) server.start();
+  }
+
+  /** Lets time pass until it holds. Whether it does; ends at once when something went wrong. */
+  async until(holds: () => boolean, limitMs: number): Promise<boolean> {
+    const done = (): boolean => this.violation !== undefined || holds();
+    const endMs = this.simulation.nowMs + limitMs;
+    while (!done() && this.simulation.nowMs < endMs) {
+      await this.simulation.runUntil(
+        () => done() || this.simulation.nowMs >= endMs,
+        endMs - this.simulation.nowMs + 1,
+      );
+    }
+    if (this.violation !== undefined) throw this.violation;
+    return holds();
+  }
+
+  /** Everybody in the configuration has applied everything, and a leader is there to say so. */
+  get settled(): boolean {
+    const leader = this.leader?.node;
+    if (leader === undefined || leader.commitIndex < leader.log.lastIndex) return false;
+    return this.members.every(
+      ({ node }) =>
+        node !== undefined &&
+        node.appliedIndex === leader.log.lastIndex &&
+        node.log.lastIndex === leader.log.lastIndex,
+    );
+  }
+
+  /** Servers of the leader's configuration. */
+  get members(): readonly SimulatedServer[] {
+    const configuration = this.leader?.node?.configurations.at(-1)?.configuration;
+    const ids = new Set(configuration?.servers.map(({ id }) => id));
+    return this.servers.filter(({ id }) => ids.has(id));
+  }
+
+  /** Where everybody stands, a line each. */
+  describe(): readonly string[] {
+    return this.servers.map((server) => `${server.host.name}: ${standing(server.node)}`);
+  }
+
+  end(): void {
+    for (const server of this.servers) server.end('kill');
+  }
+
+  #guarded(check: () => void): void {
+    if (this.violation !== undefined) return;
+    try {
+      check();
+    } catch (error) {
+      this.violation = error as Error;
+    }
+  }
+}
+
+function standing(node: RaftNode | undefined): string {
+  if (node === undefined) return 'down';
+  const { role, term, log, commitIndex, appliedIndex } = node;
+  const servers = node.configurations.at(-1)?.configuration.servers ?? [];
+  const members = servers.map(({ id, suffrage }) => (suffrage === 'voter' ? id : `(${id})`));
+  return (
+    `${role}, term ${term}, log ${log.firstIndex}..${log.lastIndex}, ` +
+    `commit ${commitIndex}, applied ${appliedIndex}, members ${members.join(' ')}`
+  );
+}

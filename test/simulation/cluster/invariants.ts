@@ -1,0 +1,178 @@
+/**
+ * What must hold at every step of every server, whatever befalls them (Raft paper, figure 3; the
+ * names I1 to I13 are those of the checklist in raft.md).
+ */
+
+import type { RaftNode } from '../../../machines/raft/node.ts';
+import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
+import type { SimulatedServer } from './server.ts';
+
+export class SafetyViolation extends Error {
+  override readonly name = 'SafetyViolation';
+}
+
+/** An entry as the first server to have it had it. */
+interface KnownEntry {
+  readonly data: string;
+  readonly termBefore: number | undefined;
+}
+
+interface Delivered {
+  readonly type: string;
+  readonly entries?: readonly { readonly index: number; readonly data: Uint8Array }[];
+}
+
+export class Invariants {
+  readonly #leaders = new Map<number, string>();
+  readonly #votes = new Map<string, string>();
+  readonly #terms = new Map<string, number>();
+  readonly #entries = new Map<string, KnownEntry>();
+  readonly #committed = new Map<number, { readonly term: number; readonly data: string }>();
+  readonly #appliedThrough = new Map<string, number>();
+  #commitMax = 0;
+  /** Steps that were checked. */
+  steps = 0;
+
+  /** Highest index that any server has known as committed. */
+  get commitMax(): number {
+    return this.#commitMax;
+  }
+
+  stepped(server: SimulatedServer, before: RaftNode | undefined, after: RaftNode): void {
+    this.steps += 1;
+    const { id } = server;
+    if (before === undefined) this.#restarted(id, after);
+    else this.#forward(id, before, after);
+    if (after.role === 'leader' && before?.role !== 'leader') this.#elected(id, after);
+    if (after.votedFor !== '') this.#voted(id, after);
+    if (after.log !== before?.log) this.#matched(before, after);
+    const from = Math.max(before?.commitIndex ?? 0, after.log.firstIndex - 1);
+    for (let index = from + 1; index <= after.commitIndex; index++) this.#commit(id, after, index);
+    if (after.configurations.length > 2) {
+      throw new SafetyViolation(`I13: ${id} has two changes of members under way`);
+    }
+  }
+
+  /** Commands on their way to the state machine. */
+  delivered({ id }: SimulatedServer, message: Delivered): void {
+    if (message.type !== 'entries.committed' || message.entries === undefined) return;
+    for (const { index, data } of message.entries) this.#applied(id, index, textOf(data));
+  }
+
+  /** I6: what was promised outlives the process. A server without its disk has another id. */
+  #restarted(id: string, after: RaftNode): void {
+    const term = this.#terms.get(id) ?? 0;
+    if (after.term < term) {
+      throw new SafetyViolation(`I6: ${id} came back in term ${after.term} after term ${term}`);
+    }
+    this.#appliedThrough.set(id, after.appliedIndex);
+  }
+
+  /** I2 and I6. */
+  #forward(id: string, before: RaftNode, after: RaftNode): void {
+    for (const what of ['term', 'commitIndex', 'appliedIndex'] as const) {
+      if (after[what] >= before[what]) continue;
+      throw new SafetyViolation(`I6: ${what} of ${id} fell from ${before[what]} to ${after[what]}`);
+    }
+    if (after.appliedIndex > after.commitIndex) {
+      throw new SafetyViolation(
+        `I5: ${id} applied ${after.appliedIndex} over ${after.commitIndex}`,
+      );
+    }
+    const led = before.role === 'leader' && after.role === 'leader' && before.term === after.term;
+    if (led && after.log.lastIndex < before.log.lastIndex) {
+      throw new SafetyViolation(`I2: leader ${id} shortened its log`);
+    }
+    // A snapshot of the leader, or of an operator, has taken the place of what was applied.
+    if (after.log.snapshot.index > before.appliedIndex) {
+      this.#appliedThrough.set(id, after.log.snapshot.index);
+    }
+  }
+
+  /** I1 and I4. */
+  #elected(id: string, node: RaftNode): void {
+    const other = this.#leaders.get(node.term);
+    if (other !== undefined && other !== id) {
+      throw new SafetyViolation(`I1: term ${node.term} has leaders ${other} and ${id}`);
+    }
+    this.#leaders.set(node.term, id);
+    for (const [index, { term }] of this.#committed) {
+      if (index <= node.log.snapshot.index || node.log.termAt(index) === term) continue;
+      throw new SafetyViolation(`I4: leader ${id} of term ${node.term} lacks committed ${index}`);
+    }
+  }
+
+  /** I7. The vote may not be durable yet: it is what the server would say, in this life at least. */
+  #voted(id: string, node: RaftNode): void {
+    if (node.persistDone < node.hardStateIssued) return;
+    this.#terms.set(id, node.term);
+    const key = `${id}@${node.term}`;
+    const other = this.#votes.get(key);
+    if (other !== undefined && other !== node.votedFor) {
+      const text = `${id} voted for ${other} and ${node.votedFor} in term ${node.term}`;
+      throw new SafetyViolation(`I7: ${text}`);
+    }
+    this.#votes.set(key, node.votedFor);
+  }
+
+  /** I3: the same index and term, the same entry and the same before it. Looks at what is new only. */
+  #matched(before: RaftNode | undefined, after: RaftNode): void {
+    const { log } = after;
+    for (let index = log.lastIndex; index >= log.firstIndex; index--) {
+      const entry = log.entryAt(index) as LogEntry;
+      if (before?.log.entryAt(index) === entry) return;
+      // The first entries of a group are written by each for itself.
+      if (entry.Term <= 1) return;
+      const key = `${index}@${entry.Term}`;
+      const data = contentOf(entry);
+      const termBefore = log.termAt(index - 1);
+      const known = this.#entries.get(key);
+      if (known === undefined) this.#entries.set(key, { data, termBefore });
+      else if (known.data !== data) throw new SafetyViolation(`I3: two entries are ${key}`);
+      else if (differ(known.termBefore, termBefore)) {
+        throw new SafetyViolation(
+          `I3: ${key} stands behind terms ${known.termBefore}, ${termBefore}`,
+        );
+      }
+    }
+  }
+
+  /** I5: committed once, committed for all. */
+  #commit(id: string, node: RaftNode, index: number): void {
+    const entry = node.log.entryAt(index);
+    if (entry === undefined) return;
+    const data = contentOf(entry);
+    const known = this.#committed.get(index);
+    if (known === undefined) {
+      this.#committed.set(index, { term: entry.Term, data });
+      this.#commitMax = Math.max(this.#commitMax, index);
+    } else if (known.term !== entry.Term || (known.data !== data && entry.Term > 1)) {
+      throw new SafetyViolation(`I5: ${id} commits another entry at ${index} than was committed`);
+    }
+  }
+
+  /** I5 and I10: in order, once in a life, and only what is committed. */
+  #applied(id: string, index: number, data: string): void {
+    if (this.#committed.get(index)?.data !== `0:${data}`) {
+      throw new SafetyViolation(`I5: ${id} applied at ${index} what was not committed there`);
+    }
+    if (index <= (this.#appliedThrough.get(id) ?? 0)) {
+      throw new SafetyViolation(`I10: ${id} applied ${index} twice`);
+    }
+    this.#appliedThrough.set(id, index);
+  }
+}
+
+function contentOf(entry: LogEntry): string {
+  return `${entry.Type}:${textOf(entry.Data ?? NOTHING)}`;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+function differ(a: number | undefined, b: number | undefined): boolean {
+  return a !== undefined && b !== undefined && a !== b;
+}
+
+const NOTHING = new Uint8Array(0);

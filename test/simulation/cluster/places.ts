@@ -1,0 +1,104 @@
+/** The registers that callers use: keys, and services of one node of the catalog. */
+
+import { NodeSpecificRequest } from '../../../src/model/blocks.ts';
+import { DeregisterRequest, NodeService, RegisterRequest } from '../../../src/model/catalog.ts';
+import { DirEntry, KeyRequest, KVSRequest } from '../../../src/model/kv.ts';
+import {
+  CATALOG_DEREGISTER,
+  CATALOG_NODE_SERVICES,
+  CATALOG_REGISTER,
+} from '../../../src/rpc/methods/catalog.ts';
+import { KVS_APPLY, KVS_GET } from '../../../src/rpc/methods/kvs.ts';
+import type { RegisterAnswer, RegisterCall } from '../history/register.ts';
+import { DATACENTER, type SimulatedServer } from './server.ts';
+
+/** What a caller has read of a place, and at which index: enough to swap it. */
+export interface Seen {
+  readonly value: string | null;
+  readonly index: number;
+}
+
+export interface Place {
+  readonly name: string;
+  /** Whether it can be written on condition. */
+  readonly swaps: boolean;
+  read(server: SimulatedServer, signal: AbortSignal): Promise<Seen>;
+  write(server: SimulatedServer, value: string | null, signal: AbortSignal): Promise<void>;
+  swap(server: SimulatedServer, seen: Seen, value: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Calls a place, and says what it answered in the words of the model. */
+export async function answerOf(
+  place: Place,
+  server: SimulatedServer,
+  call: RegisterCall,
+  seen: Seen,
+  signal: AbortSignal,
+): Promise<{ readonly answer: RegisterAnswer; readonly seen?: Seen }> {
+  switch (call.kind) {
+    case 'read': {
+      const read = await place.read(server, signal);
+      return { answer: { kind: 'value', value: read.value }, seen: read };
+    }
+    case 'write':
+      await place.write(server, call.value, signal);
+      return { answer: { kind: 'written' } };
+    case 'swap':
+      return {
+        answer: { kind: 'swapped', done: await place.swap(server, seen, call.value, signal) },
+      };
+    default:
+      return call satisfies never;
+  }
+}
+
+export function keyPlace(key: string): Place {
+  const entry = (value: string | null, index = 0) =>
+    DirEntry.of({ Key: key, Value: Buffer.from(value ?? ''), ModifyIndex: index });
+  const order = (Op: string, value: string | null, index?: number) =>
+    KVSRequest.of({ Datacenter: DATACENTER, Op, DirEnt: entry(value, index) });
+  return {
+    name: `key ${key}`,
+    swaps: true,
+    read: async (server, signal) => {
+      const request = { Datacenter: DATACENTER, Key: key, RequireConsistent: true };
+      const { Entries } = await server.call(KVS_GET, KeyRequest.of(request), signal);
+      const found = Entries?.[0];
+      if (found === undefined) return { value: null, index: 0 };
+      return { value: Buffer.from(found.Value ?? []).toString(), index: found.ModifyIndex };
+    },
+    write: async (server, value, signal) => {
+      const op = value === null ? 'delete' : 'set';
+      await server.call(KVS_APPLY, order(op, value), signal);
+    },
+    swap: (server, seen, value, signal) =>
+      server.call(KVS_APPLY, order('cas', value, seen.index), signal),
+  };
+}
+
+const NODE = 'n1';
+
+/** The value is the service's tag. */
+export function servicePlace(id: string): Place {
+  const own = { Datacenter: DATACENTER, Node: NODE };
+  return {
+    name: `service ${id}`,
+    swaps: false,
+    read: async (server, signal) => {
+      const request = NodeSpecificRequest.of({ ...own, RequireConsistent: true });
+      const { NodeServices } = await server.call(CATALOG_NODE_SERVICES, request, signal);
+      return { value: NodeServices?.Services?.[id]?.Tags?.[0] ?? null, index: 0 };
+    },
+    write: async (server, value, signal) => {
+      if (value === null) {
+        const request = DeregisterRequest.of({ ...own, ServiceID: id });
+        await server.call(CATALOG_DEREGISTER, request, signal);
+        return;
+      }
+      const Service = NodeService.of({ ID: id, Service: id, Tags: [value] });
+      const request = RegisterRequest.of({ ...own, Address: '10.9.0.1', Service });
+      await server.call(CATALOG_REGISTER, request, signal);
+    },
+    swap: () => Promise.reject(new Error('services cannot be swapped')),
+  };
+}

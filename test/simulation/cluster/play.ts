@@ -1,0 +1,232 @@
+/**
+ * One run: a group is founded, callers work, the planned faults befall it; then it is healed, must
+ * be whole again in time, and everything that callers were told must have an explanation.
+ */
+
+import { textOf } from '../../../src/error-text.ts';
+import { DEFAULT_DISK } from '../../../src/world/simulated/disk.ts';
+import { DEFAULT_LINK } from '../../../src/world/simulated/links.ts';
+import { checkLinearizable } from '../history/linearizable.ts';
+import { REGISTER, type RegisterOperation } from '../history/register.ts';
+import { CALL_TIMEOUT_MS, Caller } from './caller.ts';
+import { Cluster } from './cluster.ts';
+import { FAULTS } from './faults.ts';
+import { SafetyViolation } from './invariants.ts';
+import { keyPlace, type Place, servicePlace } from './places.ts';
+import type { Plan } from './plan.ts';
+import { Watcher } from './watcher.ts';
+
+/** From the end of the last fault to a group that agrees. */
+const HEAL_LIMIT_MS = 60_000;
+const LOOK_EVERY_MS = 100;
+const MESSAGES_TOLD = 60;
+/** Steps of a search for an explanation; the rare history that needs more is counted. */
+const SEARCH_STEPS_MAX = 500_000;
+
+export interface RunResult {
+  readonly answered: number;
+  readonly woken: number;
+  readonly steps: number;
+  readonly simulatedMs: number;
+  readonly healMs: number;
+  /** Histories whose search was given up. */
+  readonly undecided: number;
+  /** Of everything that went over the network. */
+  readonly hash: string;
+}
+
+/** A run that went wrong, with all that is needed to understand it. */
+export class RunFailure extends Error {
+  override readonly name = 'RunFailure';
+  readonly plan: Plan;
+  readonly story: readonly string[];
+
+  constructor(plan: Plan, story: readonly string[], cause: unknown) {
+    super(textOf(cause), { cause });
+    this.plan = plan;
+    this.story = story;
+  }
+}
+
+/** Rejects with a `RunFailure`. */
+export async function play(plan: Plan): Promise<RunResult> {
+  const cluster = new Cluster({ seed: plan.seed, servers: plan.servers });
+  const run = new Run(plan, cluster);
+  try {
+    return await run.play();
+  } catch (error) {
+    const story = [
+      ...run.story,
+      ...cluster.describe(),
+      'the latest messages between actors:',
+      ...cluster.messages.lines(MESSAGES_TOLD),
+    ];
+    throw new RunFailure(plan, story, error);
+  } finally {
+    cluster.end();
+  }
+}
+
+class Run {
+  readonly story: string[] = [];
+  readonly #plan: Plan;
+  readonly #cluster: Cluster;
+  readonly #places: readonly Place[];
+  readonly #callers: readonly Caller[];
+  readonly #watchers: readonly Watcher[];
+
+  constructor(plan: Plan, cluster: Cluster) {
+    this.#plan = plan;
+    this.#cluster = cluster;
+    const { simulation } = cluster;
+    const { clock } = simulation.host({ name: 'callers', addresses: [] }).world;
+    const keys = Array.from({ length: plan.keys }, (_, at) => `k${at}`);
+    this.#places = [...keys.map(keyPlace), servicePlace('web')];
+    this.#callers = Array.from({ length: plan.callers }, (_, at) => {
+      const name = `c${at}`;
+      const random = simulation.random.fork(`caller ${at}`);
+      return new Caller(name, cluster, this.#places, random, clock);
+    });
+    this.#watchers = cluster.servers.map((server, at) => {
+      return new Watcher(cluster, server, keys[at % keys.length] as string, clock);
+    });
+  }
+
+  async play(): Promise<RunResult> {
+    const cluster = this.#cluster;
+    const { simulation } = cluster;
+    await cluster.found();
+    for (const caller of this.#callers) caller.start();
+    for (const watcher of this.#watchers) watcher.start();
+    await this.#storm();
+    const healedAtMs = simulation.nowMs;
+    await this.#heal();
+    const healMs = simulation.nowMs - healedAtMs;
+    await this.#readEverything();
+    this.#sameState();
+    const undecided = this.#explained();
+    return {
+      answered: this.#callers.reduce((sum, caller) => sum + caller.answered, 0),
+      woken: this.#watchers.reduce((sum, watcher) => sum + watcher.woken, 0),
+      steps: cluster.invariants.steps,
+      simulatedMs: simulation.nowMs,
+      healMs,
+      undecided,
+      hash: simulation.trace.hash,
+    };
+  }
+
+  async #storm(): Promise<void> {
+    const { simulation } = this.#cluster;
+    const beganMs = simulation.nowMs;
+    const turns = this.#plan.faults.flatMap((fault) => {
+      const begun: { end?: () => void } = {};
+      const begin = (): void => {
+        const random = simulation.random.fork(`fault ${fault.number}`);
+        const misfortune = FAULTS[fault.kind](this.#cluster, random);
+        if (misfortune === undefined) return;
+        this.#note(misfortune.text);
+        if (misfortune.end !== undefined) begun.end = () => misfortune.end?.();
+      };
+      const { atMs, lastsMs } = fault;
+      return [
+        { atMs, run: begin },
+        { atMs: atMs + lastsMs, run: () => begun.end?.() },
+      ];
+    });
+    turns.sort((a, b) => a.atMs - b.atMs);
+    for (const { atMs, run } of turns) {
+      if (atMs > this.#plan.stormMs) break;
+      await this.#pass(beganMs + atMs - simulation.nowMs);
+      run();
+    }
+    await this.#pass(beganMs + this.#plan.stormMs - simulation.nowMs);
+  }
+
+  async #heal(): Promise<void> {
+    const { simulation, servers } = this.#cluster;
+    this.#note('healed');
+    simulation.network.heal();
+    simulation.network.link('*', '*', DEFAULT_LINK);
+    for (const { host } of servers) {
+      host.disk.settings = DEFAULT_DISK;
+      host.disk.fault = undefined;
+      host.clockSkewMs = 0;
+      host.clockRate = 1;
+    }
+    this.#cluster.startAll();
+    // The callers' last calls come to an end; then nothing moves any more but the group itself.
+    await this.#pass(CALL_TIMEOUT_MS);
+    for (const caller of this.#callers) caller.stop();
+    const whole = await this.#cluster.until(
+      () => this.#cluster.settled && this.#callers.every(({ open }) => !open),
+      HEAL_LIMIT_MS,
+    );
+    if (!whole) throw new Error(`not whole again ${HEAL_LIMIT_MS / 1000} s after the last fault`);
+  }
+
+  /** A last look at every place, so that what was acknowledged and lost is seen to be lost. */
+  async #readEverything(): Promise<void> {
+    const { simulation, leader } = this.#cluster;
+    const [caller] = this.#callers;
+    if (leader === undefined || caller === undefined) throw new Error('nobody leads');
+    for (const place of this.#places) {
+      await simulation.settle(caller.readFrom(leader, place), 2 * CALL_TIMEOUT_MS);
+      const last = caller.history.get(place.name)?.at(-1);
+      if (last?.call.kind !== 'read') throw new Error(`${place.name} cannot be read`);
+    }
+  }
+
+  /** I12: the same state on every member, to the byte. */
+  #sameState(): void {
+    const [first, ...others] = this.#cluster.members.filter(({ up }) => up);
+    const state = first?.state();
+    for (const other of others) {
+      if (state === undefined || other.state().equals(state)) continue;
+      const names = `${first?.host.name} and ${other.host.name}`;
+      throw new SafetyViolation(`I12: the states of ${names} differ`);
+    }
+  }
+
+  /** I11. Returns how many histories nobody could decide. */
+  #explained(): number {
+    let undecided = 0;
+    for (const { name } of this.#places) {
+      const history = this.#callers.flatMap((caller) => caller.history.get(name) ?? []);
+      const verdict = checkLinearizable(REGISTER, history, SEARCH_STEPS_MAX);
+      if (verdict.kind === 'undecided') undecided += 1;
+      if (verdict.kind !== 'violated') continue;
+      this.story.push(`the history of ${name}:`, ...history.sort(byTime).map(lineOf));
+      throw new SafetyViolation(`I11: nothing explains ${lineOf(verdict.unexplained)}`);
+    }
+    return undecided;
+  }
+
+  /** Lets time pass, and looks after the watchers meanwhile. */
+  async #pass(ms: number): Promise<void> {
+    const endMs = this.#cluster.simulation.nowMs + ms;
+    for (;;) {
+      const { nowMs } = this.#cluster.simulation;
+      if (nowMs >= endMs) return;
+      await this.#cluster.until(() => false, Math.min(LOOK_EVERY_MS, endMs - nowMs));
+      for (const watcher of this.#watchers) watcher.check();
+    }
+  }
+
+  #note(text: string): void {
+    this.story.push(`${(this.#cluster.simulation.nowMs / 1000).toFixed(3)} s  ${text}`);
+  }
+}
+
+function byTime(a: RegisterOperation, b: RegisterOperation): number {
+  return a.calledAt - b.calledAt;
+}
+
+function lineOf({ caller, call, answer, calledAt, answeredAt }: RegisterOperation): string {
+  const what =
+    call.kind === 'read' ? 'read' : `${call.kind} ${JSON.stringify({ ...call, kind: undefined })}`;
+  const said = answer === undefined ? 'no answer' : JSON.stringify({ ...answer, kind: undefined });
+  const from = (calledAt / 1000).toFixed(3);
+  const to = answer === undefined ? '…' : (answeredAt / 1000).toFixed(3);
+  return `${from}–${to} s  ${caller}  ${what} → ${said}`;
+}

@@ -1,0 +1,331 @@
+/**
+ * A server on a simulated host: consensus, state machine, leader memory and the endpoints that
+ * answer for them, on the tree that the agent uses. Gossip, doors and ports are left out: what is
+ * proved here is that the group keeps its promises, thousands of times an hour.
+ */
+
+import type { InspectionEvent } from 'xstate';
+import { agentTree } from '../../../actors/agent/tree.ts';
+import { type Bus, createBus } from '../../../actors/bus.ts';
+import { createFsmActor } from '../../../actors/fsm.ts';
+import { createRaft } from '../../../actors/raft/raft.ts';
+import { createServerActor } from '../../../actors/server/server.ts';
+import { createSessionTtlActor } from '../../../actors/server/session-ttl.ts';
+import { createSupervisorActor, type Root, startRoot } from '../../../actors/supervisor.ts';
+import type { RaftSettings } from '../../../machines/raft/limits.ts';
+import type { RaftNode } from '../../../machines/raft/node.ts';
+import type { ChildSpec } from '../../../machines/supervisor.types.ts';
+import type { Consensus } from '../../../src/consensus/consensus.ts';
+import { COMMAND_TYPES } from '../../../src/fsm/command-types.ts';
+import { Fsm } from '../../../src/fsm/fsm.ts';
+import { createRaftApply } from '../../../src/fsm/raft-apply.ts';
+import { createMemoryLog, type MemoryLog } from '../../../src/log.ts';
+import { Session, SessionRequest } from '../../../src/model/session.ts';
+import { catalogEndpoints } from '../../../src/rpc/endpoints/catalog.ts';
+import type { EndpointDeps } from '../../../src/rpc/endpoints/deps.ts';
+import { kvsEndpoints } from '../../../src/rpc/endpoints/kvs.ts';
+import { sessionEndpoints } from '../../../src/rpc/endpoints/session.ts';
+import type { RpcMethod, ServedMethod } from '../../../src/rpc/method.ts';
+import { sessions } from '../../../src/store/index.ts';
+import { LockDelays } from '../../../src/store/lock-delays.ts';
+import { SessionTimers } from '../../../src/store/session-timers.ts';
+import type { StoreView } from '../../../src/store/view.ts';
+import type { SimulatedHost, Simulation } from '../../../src/world/simulated/simulation.ts';
+import type { World } from '../../../src/world/world.ts';
+
+export const DATACENTER = 'dc1';
+const PORT = 8300;
+const DIAL_TIMEOUT_MS = 10_000;
+/** Small, so that a run of seconds sees segments begin and go. */
+const SEGMENT_BYTES_MAX = 16_384;
+
+/** Who watches what happens inside of servers. */
+export interface ServerObserver {
+  /** After each step of the raft node; `before` is absent for the first of a life. */
+  stepped(server: SimulatedServer, before: RaftNode | undefined, after: RaftNode): void;
+  /** A message between actors is delivered. */
+  delivered(
+    server: SimulatedServer,
+    letter: { readonly from: string; readonly to: string; readonly message: { type: string } },
+  ): void;
+}
+
+/** What runs on a host from one start to one end. */
+interface Life {
+  readonly root: Root;
+  readonly bus: Bus;
+  readonly consensus: Consensus;
+  readonly fsm: Fsm;
+  readonly methods: ReadonlyMap<string, ServedMethod>;
+  readonly gone: AbortController;
+  node: RaftNode | undefined;
+}
+
+export class SimulatedServer {
+  /** Changes when a server comes back without its disk: it is another one to the group. */
+  id: string;
+  readonly number: number;
+  readonly address: string;
+  readonly host: SimulatedHost;
+  readonly log: MemoryLog = createMemoryLog();
+  readonly #settings: RaftSettings;
+  readonly #observer: ServerObserver;
+  #life: Life | undefined;
+  #lives = 0;
+
+  constructor(
+    simulation: Simulation,
+    number: number,
+    settings: RaftSettings,
+    observer: ServerObserver,
+  ) {
+    this.number = number;
+    this.id = `s${number}`;
+    const ip = `10.0.0.${number}`;
+    this.address = `${ip}:${PORT}`;
+    this.host = simulation.host({ name: `s${number}`, addresses: [ip] });
+    this.#settings = settings;
+    this.#observer = observer;
+  }
+
+  get up(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** Counts its starts. */
+  get lives(): number {
+    return this.#lives;
+  }
+
+  get node(): RaftNode | undefined {
+    return this.#life?.node;
+  }
+
+  get consensus(): Consensus | undefined {
+    return this.#life?.consensus;
+  }
+
+  get store(): StoreView | undefined {
+    return this.#life?.fsm.store.view();
+  }
+
+  /** Bytes of its state as a snapshot would have them. */
+  state(): Buffer {
+    return Buffer.concat([...(this.#life?.fsm.freeze() ?? [])]);
+  }
+
+  start(): void {
+    if (this.up) return;
+    this.#lives += 1;
+    const life = this.#begin();
+    this.#life = life;
+    life.root.ended.then(
+      () => this.#over(life),
+      (error: unknown) => {
+        this.log.error('the server gave up', { error });
+        this.#over(life);
+      },
+    );
+  }
+
+  /** `kill`: the process ends. `crash`: the power fails, and with it what was not synced. */
+  end(how: 'kill' | 'crash'): void {
+    this.#life?.gone.abort();
+    this.#life = undefined;
+    this.host[how]();
+  }
+
+  /** Calls an endpoint of this server, as a client that has it for its own. */
+  async call<Request, Reply>(
+    method: RpcMethod<Request, Reply>,
+    request: Request,
+    signal?: AbortSignal,
+  ): Promise<Reply> {
+    await this.host.thawed();
+    const life = this.#life;
+    const served = life?.methods.get(method.name);
+    if (life === undefined || served === undefined) throw new Error('connection refused');
+    const origin = { remote: null, signal: signal ?? life.gone.signal };
+    return (await served.handle(request, origin)) as Reply;
+  }
+
+  /** Who cannot read its disk does not serve: the process has ended. */
+  #over(life: Life): void {
+    if (this.#life === life) this.end('kill');
+  }
+
+  #begin(): Life {
+    const { world } = this.host;
+    const { log } = this;
+    const bus = createBus({ clock: world.clock, log, houses: () => false });
+    bus.observe((letter) => this.#observer.delivered(this, letter));
+    const fsm = new Fsm({ log });
+    const lockDelays = new LockDelays(world.clock);
+    const self = { id: this.id, address: this.address };
+    const { logic, consensus } = createRaft({
+      world,
+      post: bus.postFor('raft'),
+      consensusPost: bus.postFor('consensus'),
+      log,
+      directory: '/data/raft',
+      self,
+      dial: ({ address }) => dial(world, address),
+      segmentBytesMax: SEGMENT_BYTES_MAX,
+    });
+    const raftApply = createRaftApply({ consensus, random: world.random, log });
+    const timers = sessionTimers(world, raftApply, log);
+    let ready = false;
+    const state: ChildSpec[] = [
+      permanent('fsm', createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays })),
+      permanent('raft', logic, {
+        self,
+        settings: this.#settings,
+        seed: world.random.uint32(),
+      }),
+    ];
+    const server: ChildSpec[] = [
+      permanent(
+        'server',
+        createServerActor({
+          post: bus.postFor('server'),
+          log,
+          consensus,
+          readinessChanged: (is) => {
+            ready = is;
+          },
+          gatewaysChanged: () => {},
+          serveSnapshot: (stream) => stream.destroy(),
+        }),
+      ),
+      permanent(
+        'session-ttl',
+        createSessionTtlActor({
+          log,
+          consensus,
+          timers,
+          sessions: () => sessions(fsm.store.view()).result,
+        }),
+      ),
+    ];
+    const none = { agent: [], pools: [], local: [], doors: [], joiners: [] };
+    const deps = endpointDeps(
+      { world, fsm, consensus, raftApply, timers, lockDelays },
+      () => ready,
+    );
+    const methods = [...kvsEndpoints(deps), ...catalogEndpoints(deps), ...sessionEndpoints(deps)];
+    let life: Life | undefined;
+    const root = startRoot({
+      logic: createSupervisorActor({ log }),
+      input: agentTree({ ...none, state, server }, log),
+      name: 'mobius',
+      clock: world.clock,
+      bus,
+      inspect: (event) => this.#inspected(() => life, event),
+    });
+    life = {
+      root,
+      bus,
+      consensus,
+      fsm,
+      methods: new Map(methods.map((served) => [served.method.name, served])),
+      gone: new AbortController(),
+      node: undefined,
+    };
+    listen(world, this.address, bus);
+    return life;
+  }
+
+  #inspected(life: () => Life | undefined, event: InspectionEvent): void {
+    if (event.type !== '@xstate.snapshot') return;
+    // The inspection's type of an actor says less than what an actor has.
+    if ((event.actorRef as unknown as { readonly systemId?: string }).systemId !== 'raft') return;
+    const { context } = event.snapshot as { readonly context?: { readonly node?: RaftNode } };
+    const at = life();
+    const after = context?.node;
+    if (at === undefined || after === undefined || after === at.node) return;
+    const before = at.node;
+    at.node = after;
+    this.#observer.stepped(this, before, after);
+  }
+}
+
+function permanent(id: string, logic: ChildSpec['logic'], input?: unknown): ChildSpec {
+  return {
+    id,
+    logic,
+    restart: 'permanent',
+    shutdownMs: 0,
+    ...(input === undefined ? {} : { input }),
+  };
+}
+
+function dial(world: World, address: string) {
+  const [host, port] = address.split(':') as [string, string];
+  return world.network.connectTcp({ host, port: Number(port), timeoutMs: DIAL_TIMEOUT_MS });
+}
+
+function listen(world: World, address: string, bus: Bus): void {
+  const post = bus.postFor('alpn-listener');
+  const [host] = address.split(':') as [string];
+  void world.network.listenTcp({ address: host, port: PORT }, (stream) =>
+    post.send('raft', { type: 'raft.accepted', stream }),
+  );
+}
+
+type RaftApplies = ReturnType<typeof createRaftApply>;
+
+function sessionTimers(world: World, raftApply: RaftApplies, log: MemoryLog): SessionTimers {
+  return new SessionTimers({
+    clock: world.clock,
+    destroy: async (id) => {
+      const request = { Datacenter: DATACENTER, Op: 'destroy', Session: Session.of({ ID: id }) };
+      await raftApply(COMMAND_TYPES.Session, SessionRequest, SessionRequest.of(request));
+    },
+    failed: (id, error) => log.error('session could not be ended', { session: id, error }),
+  });
+}
+
+interface Parts {
+  readonly world: World;
+  readonly fsm: Fsm;
+  readonly consensus: Consensus;
+  readonly raftApply: RaftApplies;
+  readonly timers: SessionTimers;
+  readonly lockDelays: LockDelays;
+}
+
+/** Without gossip there are no other datacenters, no events and no names of servers. */
+function endpointDeps(parts: Parts, ready: () => boolean): EndpointDeps {
+  const { world, fsm, consensus, raftApply, timers, lockDelays } = parts;
+  return {
+    datacenter: DATACENTER,
+    connect: { enabled: false, primary: true },
+    store: fsm.store,
+    clock: world.clock,
+    random: world.random,
+    raftApply,
+    consensus: {
+      view: () => {
+        const view = consensus.view();
+        return {
+          leading: view.role === 'leader',
+          leaderAddress: view.leader?.address ?? null,
+          lastContactMs: view.lastContactMs ?? null,
+          readyForConsistentReads: ready(),
+          peers: [],
+          lastLogTerm: view.lastTerm,
+          lastLogIndex: view.lastIndex,
+        };
+      },
+      verifyLeader: () => consensus.verifyLeader(),
+    },
+    sessionTimers: timers,
+    lockDelayMs: (key) => lockDelays.remainingMs(key),
+    datacenters: () => [DATACENTER],
+    serverName: () => null,
+    federationStatesSupported: () => true,
+    fireEvent: () => Promise.reject(new Error('there is no gossip')),
+    datacenterMaps: () => [],
+    updateCoordinate: () => {},
+  };
+}
