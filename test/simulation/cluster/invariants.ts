@@ -48,9 +48,7 @@ export class Invariants {
     if (after.log !== before?.log) this.#matched(before, after);
     const from = Math.max(before?.commitIndex ?? 0, after.log.firstIndex - 1);
     for (let index = from + 1; index <= after.commitIndex; index++) this.#commit(id, after, index);
-    if (after.configurations.length > 2) {
-      throw new SafetyViolation(`I13: ${id} has two changes of members under way`);
-    }
+    this.#oneChange(id, after);
   }
 
   /** Commands on their way to the state machine. */
@@ -87,6 +85,13 @@ export class Invariants {
     if (after.log.snapshot.index > before.appliedIndex) {
       this.#appliedThrough.set(id, after.log.snapshot.index);
     }
+  }
+
+  /** I13. Others may not know yet that the changes before the last are committed. */
+  #oneChange(id: string, { leadership, commitIndex, configurations }: RaftNode): void {
+    if (leadership === undefined || commitIndex < leadership.firstIndex) return;
+    if (configurations.length <= 2) return;
+    throw new SafetyViolation(`I13: leader ${id} has two changes of members under way`);
   }
 
   /** I1 and I4. */
