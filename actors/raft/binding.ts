@@ -3,7 +3,7 @@
  * timer. One binding belongs to one running actor.
  */
 
-import type { Effect, Input, PeerAnswer, RaftNode } from '../../machines/raft/node.ts';
+import type { AnyReply, Effect, Input, PeerAnswer, RaftNode } from '../../machines/raft/node.ts';
 import type { RaftEvent } from '../../machines/raft/raft.ts';
 import { viewOf } from '../../machines/raft/step.ts';
 import type { CommittedEntry } from '../../machines/routes/raft.ts';
@@ -125,7 +125,7 @@ export class RaftBinding {
 
   async #close(): Promise<void> {
     this.#closed = true;
-    if (this.#leadsTerm !== undefined) this.leadershipLost({ term: this.#leadsTerm });
+    if (this.#leadsTerm !== undefined) this.#leadershipLost(this.#leadsTerm);
     if (this.#timer !== undefined) this.#deps.world.clock.clearTimeout(this.#timer);
     this.#pending.abandon(new ConsensusError('shutdown'));
     this.#inbound.close();
@@ -138,23 +138,98 @@ export class RaftBinding {
     this.#inbound.accept(stream);
   }
 
-  persist(effect: EffectOf<'persist'>): void {
-    this.#storage?.persist(effect);
+  /** Who asked before there was a node to ask, or after its end. */
+  turnAway(replies: readonly AnyReply[]): void {
+    this.#refuse({ replies, error: 'not-leader' });
   }
 
-  compact(effect: EffectOf<'compact'>): void {
-    this.#storage?.compact(effect.through);
+  carryOut(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#carryOut(effect);
   }
 
-  send({ to, after, message }: EffectOf<'send'>): void {
+  #carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'persist':
+        this.#storage?.persist(effect);
+        return;
+      case 'compact':
+        this.#storage?.compact(effect.through);
+        return;
+      case 'send':
+        this.#sendTo(effect);
+        return;
+      case 'answer':
+        this.#answer(effect);
+        return;
+      case 'apply':
+        this.#apply(effect);
+        return;
+      case 'applied':
+        this.#pending.applied(effect.throughIndex, effect.responses);
+        return;
+      case 'accept':
+        this.#pending.add(effect.firstIndex, effect.replies);
+        return;
+      case 'abandon':
+        this.#pending.abandon(new ConsensusError(effect.error));
+        return;
+      case 'settle':
+        this.#when(effect.after, () => effect.reply.answer(null));
+        return;
+      case 'refuse':
+        this.#refuse(effect);
+        return;
+      case 'leadership.gained':
+        this.#leadershipGained(effect.term);
+        return;
+      case 'leadership.lost':
+        this.#leadershipLost(effect.term);
+        return;
+      case 'view.changed':
+        this.#viewChanged();
+        return;
+      case 'clock.arm':
+        this.#arm(effect.atMs);
+        return;
+      case 'note':
+        this.#deps.log[effect.level](effect.text, effect.fields);
+        return;
+      default:
+        this.#carryOutSnapshot(effect);
+    }
+  }
+
+  #carryOutSnapshot(effect: EffectOf<`snapshot.${string}` & Effect['type']>): void {
+    switch (effect.type) {
+      case 'snapshot.take':
+        this.#takeSnapshot(effect);
+        return;
+      case 'snapshot.receive':
+        this.#receiveSnapshot(effect);
+        return;
+      case 'snapshot.adopt':
+        this.#adoptSnapshot(effect);
+        return;
+      case 'snapshot.load':
+        this.#loadSnapshot(effect);
+        return;
+      case 'snapshot.drop':
+        this.#dropSnapshot(effect);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #sendTo({ to, after, message }: EffectOf<'send'>): void {
     this.#when(after, () => this.#peer(to).send(message));
   }
 
-  answer({ ticket, after, error, response }: EffectOf<'answer'>): void {
+  #answer({ ticket, after, error, response }: EffectOf<'answer'>): void {
     this.#when(after, () => this.#inbound.answer(ticket, error, response));
   }
 
-  apply({ entries, throughIndex }: EffectOf<'apply'>): void {
+  #apply({ entries, throughIndex }: EffectOf<'apply'>): void {
     this.#pending.applying(entries.map((entry) => entry.Index));
     const message = {
       type: 'entries.committed',
@@ -164,28 +239,12 @@ export class RaftBinding {
     this.#deps.post.send('fsm', message);
   }
 
-  applied({ throughIndex, responses }: EffectOf<'applied'>): void {
-    this.#pending.applied(throughIndex, responses);
-  }
-
-  acceptProposals({ firstIndex, replies }: EffectOf<'accept'>): void {
-    this.#pending.add(firstIndex, replies);
-  }
-
-  abandon({ error }: EffectOf<'abandon'>): void {
-    this.#pending.abandon(new ConsensusError(error));
-  }
-
-  settle({ reply, after }: EffectOf<'settle'>): void {
-    this.#when(after, () => reply.answer(null));
-  }
-
-  refuse({ replies, error, text }: EffectOf<'refuse'>): void {
+  #refuse({ replies, error, text }: Omit<EffectOf<'refuse'>, 'type'>): void {
     for (const reply of replies) reply.refuse(new ConsensusError(error, text));
   }
 
   /** Snapshots are taken one after the other. */
-  takeSnapshot(effect: EffectOf<'snapshot.take'>): void {
+  #takeSnapshot(effect: EffectOf<'snapshot.take'>): void {
     const take = async (): Promise<void> => {
       const { post } = this.#deps;
       const options = { timeoutMs: STATE_TIMEOUT_MS };
@@ -211,7 +270,7 @@ export class RaftBinding {
     );
   }
 
-  receiveSnapshot({ ticket, request }: EffectOf<'snapshot.receive'>): void {
+  #receiveSnapshot({ ticket, request }: EffectOf<'snapshot.receive'>): void {
     const progressed = (): void =>
       this.#send({ type: 'snapshot.progressed', nowMs: this.#nowMs(), ticket });
     receiveSnapshot({
@@ -239,7 +298,7 @@ export class RaftBinding {
     );
   }
 
-  adoptSnapshot({ at, configuration, size, chunks }: EffectOf<'snapshot.adopt'>): void {
+  #adoptSnapshot({ at, configuration, size, chunks }: EffectOf<'snapshot.adopt'>): void {
     const { snapshots } = this.#openStorage();
     adoptSnapshot(snapshots, { at, configuration, size, chunks }).then(
       (snapshot) =>
@@ -259,7 +318,7 @@ export class RaftBinding {
     );
   }
 
-  loadSnapshot({ snapshot, reply }: EffectOf<'snapshot.load'>): void {
+  #loadSnapshot({ snapshot, reply }: EffectOf<'snapshot.load'>): void {
     this.restore(snapshot).then(
       () => this.#send({ type: 'snapshot.loaded', nowMs: this.#nowMs(), reply }),
       (error: unknown) => {
@@ -270,7 +329,7 @@ export class RaftBinding {
     );
   }
 
-  dropSnapshot({ snapshot }: EffectOf<'snapshot.drop'>): void {
+  #dropSnapshot({ snapshot }: EffectOf<'snapshot.drop'>): void {
     this.#openStorage()
       .snapshots.remove(snapshot)
       .catch((error: unknown) =>
@@ -288,19 +347,19 @@ export class RaftBinding {
     await this.#deps.post.ask('fsm', question, { timeoutMs: STATE_TIMEOUT_MS });
   }
 
-  leadershipGained({ term }: EffectOf<'leadership.gained'>): void {
+  #leadershipGained(term: number): void {
     this.#leadsTerm = term;
     for (const to of LISTENERS.gained)
       this.#deps.post.send(to, { type: 'leadership.gained', term });
   }
 
-  leadershipLost({ term }: Omit<EffectOf<'leadership.lost'>, 'type'>): void {
+  #leadershipLost(term: number): void {
     this.#leadsTerm = undefined;
     for (const to of LISTENERS.lost) this.#deps.post.send(to, { type: 'leadership.lost', term });
   }
 
   /** Publishes once the step is over, so that the view is that of its end. */
-  viewChanged(): void {
+  #viewChanged(): void {
     queueMicrotask(() => {
       const node = this.#host.node();
       if (node === undefined || this.#closed) return;
@@ -311,12 +370,8 @@ export class RaftBinding {
     });
   }
 
-  note({ level, text, fields }: EffectOf<'note'>): void {
-    this.#deps.log[level](text, fields);
-  }
-
   /** One timer, moved forward only when needed: a step too early is harmless and arms it again. */
-  arm({ atMs }: EffectOf<'clock.arm'>): void {
+  #arm(atMs: number): void {
     if (atMs >= this.#armedMs || this.#closed) return;
     const { clock } = this.#deps.world;
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer);

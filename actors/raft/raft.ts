@@ -70,26 +70,8 @@ export function createRaft(
       'report.unreadable': (_, { error }) => {
         throw error;
       },
-      persist: (scope, effect) => bindingOf(scope).persist(effect),
-      compact: (scope, effect) => bindingOf(scope).compact(effect),
-      send: (scope, effect) => bindingOf(scope).send(effect),
-      answer: (scope, effect) => bindingOf(scope).answer(effect),
-      apply: (scope, effect) => bindingOf(scope).apply(effect),
-      applied: (scope, effect) => bindingOf(scope).applied(effect),
-      accept: (scope, effect) => bindingOf(scope).acceptProposals(effect),
-      abandon: (scope, effect) => bindingOf(scope).abandon(effect),
-      settle: (scope, effect) => bindingOf(scope).settle(effect),
-      refuse: (scope, effect) => bindingOf(scope).refuse(effect),
-      'snapshot.take': (scope, effect) => bindingOf(scope).takeSnapshot(effect),
-      'snapshot.receive': (scope, effect) => bindingOf(scope).receiveSnapshot(effect),
-      'snapshot.adopt': (scope, effect) => bindingOf(scope).adoptSnapshot(effect),
-      'snapshot.load': (scope, effect) => bindingOf(scope).loadSnapshot(effect),
-      'snapshot.drop': (scope, effect) => bindingOf(scope).dropSnapshot(effect),
-      'leadership.gained': (scope, effect) => bindingOf(scope).leadershipGained(effect),
-      'leadership.lost': (scope, effect) => bindingOf(scope).leadershipLost(effect),
-      'view.changed': (scope) => bindingOf(scope).viewChanged(),
-      'clock.arm': (scope, effect) => bindingOf(scope).arm(effect),
-      note: (scope, effect) => bindingOf(scope).note(effect),
+      turnAway: (scope, { replies }) => bindingOf(scope).turnAway(replies),
+      carryOut: (scope, { effects }) => bindingOf(scope).carryOut(effects),
     },
   });
   const consensus = createConsensus({

@@ -2,8 +2,11 @@
  * The raft node as a statechart.
  *
  * The algorithm (step.ts) is a pure function of node and input; the chart runs it on every input,
- * hands out its effects as actions by name, and shows where the node stands. What a state means is
- * decided by the algorithm (`phaseOf`); the chart follows it through `turning`.
+ * hands out its effects as one list, and shows where the node stands. What a state means is decided
+ * by the algorithm (`phaseOf`); the chart follows it through `turning`.
+ *
+ * A node takes some thousand inputs a second. That is why a step is one `assign` and one action,
+ * whatever its effects are: an action for each would cost more than the algorithm does.
  */
 
 import { setup } from 'xstate';
@@ -23,6 +26,8 @@ export interface RaftInput {
 export interface RaftContext extends RaftInput {
   /** Undefined until the disk is read. */
   readonly node: RaftNode | undefined;
+  /** What the latest step wants done, in this order. */
+  readonly effects: readonly Effect[];
 }
 
 export type RaftEvent =
@@ -33,13 +38,6 @@ export type RaftEvent =
   | { readonly type: 'shutdown' }
   | { readonly type: 'storage.opened'; readonly nowMs: number; readonly stored: StoredState }
   | { readonly type: 'storage.unreadable'; readonly error: Error };
-
-type EffectOf<T extends Effect['type']> = Extract<Effect, { type: T }>;
-
-/** An effect that does nothing until an actor provides it. */
-const effect =
-  <T extends Effect['type']>() =>
-  (_: unknown, _params: EffectOf<T>): void => {};
 
 const s = setup({
   types: {
@@ -53,26 +51,10 @@ const s = setup({
     'stream.accept': (_: unknown, _params: { readonly stream: ByteStream }) => {},
     'stream.refuse': (_: unknown, _params: { readonly stream: ByteStream }) => {},
     'report.unreadable': (_: unknown, _params: { readonly error: Error }) => {},
-    persist: effect<'persist'>(),
-    compact: effect<'compact'>(),
-    send: effect<'send'>(),
-    answer: effect<'answer'>(),
-    apply: effect<'apply'>(),
-    applied: effect<'applied'>(),
-    accept: effect<'accept'>(),
-    abandon: effect<'abandon'>(),
-    settle: effect<'settle'>(),
-    refuse: effect<'refuse'>(),
-    'snapshot.take': effect<'snapshot.take'>(),
-    'snapshot.receive': effect<'snapshot.receive'>(),
-    'snapshot.adopt': effect<'snapshot.adopt'>(),
-    'snapshot.load': effect<'snapshot.load'>(),
-    'snapshot.drop': effect<'snapshot.drop'>(),
-    'leadership.gained': effect<'leadership.gained'>(),
-    'leadership.lost': effect<'leadership.lost'>(),
-    'view.changed': effect<'view.changed'>(),
-    'clock.arm': effect<'clock.arm'>(),
-    note: effect<'note'>(),
+    /** Whoever waits is told that this is not the leader. */
+    turnAway: (_: unknown, _params: { readonly replies: readonly AnyReply[] }) => {},
+    /** Does what the latest step wants done. */
+    carryOut: (_: unknown, _params: { readonly effects: readonly Effect[] }) => {},
   },
   guards: {
     at: ({ context }, { phase }: { readonly phase: Phase }) => phaseIs(context, phase),
@@ -84,33 +66,30 @@ function phaseIs(context: RaftContext, phase: Phase): boolean {
   return context.node !== undefined && phaseOf(context.node) === phase;
 }
 
-function firstStep(context: RaftContext, event: RaftEvent): Stepped | undefined {
-  if (event.type !== 'storage.opened') return undefined;
+const start = s.assign(({ context, event }) => {
   const { self, settings, seed } = context;
-  return startNode({ self, settings, seed, stored: event.stored, nowMs: event.nowMs });
+  const { stored, nowMs } = event as Extract<RaftEvent, { type: 'storage.opened' }>;
+  return steppedTo(startNode({ self, settings, seed, stored, nowMs }));
+});
+
+const step = s.assign(({ context: { node }, event }) =>
+  node === undefined ? { effects: [] } : steppedTo(stepNode(node, event as Input)),
+);
+
+function steppedTo({ node, effects }: Stepped): Pick<RaftContext, 'node' | 'effects'> {
+  return { node, effects };
 }
 
-const start = s.enqueueActions(({ context, event, enqueue }) => {
-  const stepped = firstStep(context, event);
-  if (stepped === undefined) return;
-  enqueue.assign({ node: stepped.node });
-  for (const done of stepped.effects) enqueue({ type: done.type, params: done } as never);
-});
-
-const step = s.enqueueActions(({ context, event, enqueue }) => {
-  if (context.node === undefined) return;
-  const stepped = stepNode(context.node, event as Input);
-  enqueue.assign({ node: stepped.node });
-  for (const done of stepped.effects) enqueue({ type: done.type, params: done } as never);
-});
+const carryOut = {
+  type: 'carryOut',
+  params: ({ context }: { context: RaftContext }) => ({ effects: context.effects }),
+} as const;
 
 /** Whoever asks before the disk is read, or after the end, is told so. */
-const turnAway = s.enqueueActions(({ event, enqueue }) => {
-  const replies = repliesIn(event);
-  if (replies.length === 0) return;
-  const refuse: EffectOf<'refuse'> = { type: 'refuse', replies, error: 'not-leader' };
-  enqueue({ type: 'refuse', params: refuse });
-});
+const turnAway = {
+  type: 'turnAway',
+  params: ({ event }: { event: RaftEvent }) => ({ replies: repliesIn(event) }),
+} as const;
 
 function repliesIn(event: RaftEvent): readonly AnyReply[] {
   if (event.type === 'proposals.submitted') return event.proposals.map((one) => one.reply);
@@ -148,13 +127,13 @@ const at = (phase: Phase, target: string) =>
 
 export const raftMachine = s.createMachine({
   id: 'raft',
-  context: ({ input }) => ({ ...input, node: undefined }),
+  context: ({ input }) => ({ ...input, node: undefined, effects: [] }),
   initial: 'opening',
   states: {
     opening: {
       entry: 'storage.open',
       on: {
-        'storage.opened': { target: 'serving', actions: start },
+        'storage.opened': { target: 'serving', actions: [start, carryOut] },
         'storage.unreadable': { target: 'failed', actions: report },
         'raft.stop': { target: 'stopped', actions: close },
         shutdown: { target: 'stopped', actions: close },
@@ -168,7 +147,7 @@ export const raftMachine = s.createMachine({
         'raft.accepted': { actions: accept },
         'raft.stop': { target: 'stopped', actions: close },
         shutdown: { target: 'stopped', actions: close },
-        '*': { actions: step },
+        '*': { actions: [step, carryOut] },
       },
       states: {
         turning: {

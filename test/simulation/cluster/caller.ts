@@ -9,7 +9,7 @@ import { answerOf, type Place, type Seen } from './places.ts';
 import type { SimulatedServer } from './server.ts';
 
 /** A caller gives up on a call that takes longer: it will never know. */
-export const CALL_TIMEOUT_MS = 5_000;
+export const CALL_TIMEOUT_MS = 2_000;
 /** Between two calls, at most. */
 const PAUSE_MS_MAX = 60;
 

@@ -24,7 +24,7 @@ export interface Plan {
   readonly faults: readonly PlannedFault[];
 }
 
-const STORM_MS = 12_000;
+const STORM_MS = 8_000;
 /** Kinds of faults in one run: few kinds often find more than all kinds seldom (swarm testing). */
 const KINDS_MIN = 2;
 const KINDS_MAX = 8;
