@@ -6,6 +6,7 @@
  *     --seed S      the first (default 1)
  *     --servers N   groups of this size only (3, 5 or 7)
  *     --jobs N      processes (default: cores)
+ *     --until-failure   ends with the first seed that fails, as it is
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
@@ -26,6 +27,8 @@ const BATCH = 5;
 interface Order {
   readonly seeds: readonly number[];
   readonly servers: number | undefined;
+  /** What becomes of a failing plan. */
+  readonly failing: 'cut' | 'keep';
 }
 
 async function main(): Promise<void> {
@@ -35,6 +38,7 @@ async function main(): Promise<void> {
       seed: { type: 'string', default: '1' },
       servers: { type: 'string' },
       jobs: { type: 'string', default: String(availableParallelism()) },
+      'until-failure': { type: 'boolean', default: false },
     },
   });
   const count = values.seeds === 'nightly' ? NIGHTLY_SEEDS : wholeNumber('seeds', values.seeds);
@@ -42,7 +46,8 @@ async function main(): Promise<void> {
   const servers = values.servers === undefined ? undefined : wholeNumber('servers', values.servers);
   const jobs = Math.min(wholeNumber('jobs', values.jobs), Math.ceil(count / BATCH));
   const report = new Report();
-  await handOut({ first, count, servers, jobs }, report);
+  const failing = values['until-failure'] ? 'keep' : 'cut';
+  await handOut({ first, count, servers, jobs, failing }, report);
   process.stdout.write(`${report.summary()}\n`);
   process.exitCode = report.failures.length > 0 ? 1 : 0;
 }
@@ -58,6 +63,7 @@ interface Work {
   readonly count: number;
   readonly servers: number | undefined;
   readonly jobs: number;
+  readonly failing: Order['failing'];
 }
 
 /** Each process gets the next few seeds when it is done with its last, until all are played. */
@@ -65,10 +71,11 @@ async function handOut(work: Work, report: Report): Promise<void> {
   let next = work.first;
   const end = work.first + work.count;
   const take = (): Order | undefined => {
-    if (next >= end || report.failures.length >= FAILURES_MAX) return undefined;
+    const enough = work.failing === 'keep' ? 1 : FAILURES_MAX;
+    if (next >= end || report.failures.length >= enough) return undefined;
     const seeds = Array.from({ length: Math.min(BATCH, end - next) }, (_, at) => next + at);
     next += seeds.length;
-    return { seeds, servers: work.servers };
+    return { seeds, servers: work.servers, failing: work.failing };
   };
   const told = (result: SeedResult | FailedRun): void => {
     report.add(result);
@@ -112,7 +119,7 @@ function failureText({ seed, message, story }: FailedRun): string {
 function work(): void {
   process.on('message', (order: Order) => {
     void (async () => {
-      for (const seed of order.seeds) process.send?.(await playSeed(seed, order.servers));
+      for (const seed of order.seeds) process.send?.(await playSeed(seed, order));
       process.send?.('done');
     })();
   });
@@ -120,7 +127,7 @@ function work(): void {
 
 async function playSeed(
   seed: number,
-  servers: number | undefined,
+  { servers, failing }: Order,
 ): Promise<SeedResult | FailedRun> {
   const began = process.cpuUsage();
   const plan = planOf(seed, servers === undefined ? {} : { servers });
@@ -130,9 +137,9 @@ async function playSeed(
     return { seed, servers: plan.servers, cpuMs: (user + system) / 1000, ...result };
   } catch (error) {
     if (!(error instanceof RunFailure)) throw error;
-    const smallest = await minimise(error);
+    const smallest = failing === 'cut' ? await minimise(error) : error;
     const { faults, stormMs } = smallest.plan;
-    const size = `cut down to ${faults.length} faults in ${stormMs} ms`;
+    const size = `${faults.length} faults in ${stormMs} ms`;
     return { seed, message: smallest.message, story: [size, ...smallest.story] };
   }
 }
