@@ -7,6 +7,8 @@
  *     --servers N   groups of this size only (3, 5 or 7)
  *     --jobs N      processes (default: cores)
  *     --until-failure   ends with the first seed that fails, as it is
+ *     --inspect     plays the one seed for eyes, with an inspector page for each server
+ *     --speed N     how many times faster than real time then (default 1)
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
@@ -16,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { minimise } from './cluster/minimise.ts';
 import { planOf } from './cluster/plan.ts';
 import { play, RunFailure } from './cluster/play.ts';
+import { inspectPlan } from './inspect.ts';
 import { type FailedRun, Report, type SeedResult } from './report.ts';
 
 const NIGHTLY_SEEDS = 20_000;
@@ -39,11 +42,18 @@ async function main(): Promise<void> {
       servers: { type: 'string' },
       jobs: { type: 'string', default: String(availableParallelism()) },
       'until-failure': { type: 'boolean', default: false },
+      inspect: { type: 'boolean', default: false },
+      speed: { type: 'string', default: '1' },
     },
   });
   const count = values.seeds === 'nightly' ? NIGHTLY_SEEDS : wholeNumber('seeds', values.seeds);
   const first = wholeNumber('seed', values.seed);
   const servers = values.servers === undefined ? undefined : wholeNumber('servers', values.servers);
+  if (values.inspect) {
+    const plan = planOf(first, servers === undefined ? {} : { servers });
+    await inspectPlan(plan, wholeNumber('speed', values.speed));
+    return;
+  }
   const jobs = Math.min(wholeNumber('jobs', values.jobs), Math.ceil(count / BATCH));
   const report = new Report();
   const failing = values['until-failure'] ? 'keep' : 'cut';

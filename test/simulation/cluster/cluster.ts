@@ -19,7 +19,17 @@ const BUSY: Partial<RaftSettings> = {
 export interface ClusterOptions {
   readonly seed: number;
   readonly servers: number;
+  /** Somebody who looks on: sees all that happens, and says when simulated time may go on. */
+  readonly onlooker?: Onlooker;
 }
+
+export interface Onlooker extends Pick<ServerObserver, 'inspected' | 'delivered'> {
+  /** Resolves when `ms` of simulated time may pass. */
+  pace(ms: number): Promise<void>;
+}
+
+/** Simulated time that passes at once while somebody looks on. */
+const PACE_MS = 20;
 
 export class Cluster {
   readonly simulation: Simulation;
@@ -28,15 +38,19 @@ export class Cluster {
   readonly messages: MessageTrace;
   /** The first thing that should never have happened. */
   violation: Error | undefined;
+  readonly #onlooker: Onlooker | undefined;
 
-  constructor({ seed, servers }: ClusterOptions) {
+  constructor({ seed, servers, onlooker }: ClusterOptions) {
+    this.#onlooker = onlooker;
     this.simulation = createSimulation({ seed });
     this.messages = new MessageTrace(() => this.simulation.nowMs);
     const settings = { ...consulSettings(1), ...BUSY };
     const observer: ServerObserver = {
       stepped: (server, before, after) =>
         this.#guarded(() => this.invariants.stepped(server, before, after)),
+      inspected: (server, event) => onlooker?.inspected(server, event),
       delivered: (server, letter) => {
+        onlooker?.delivered(server, letter);
         this.messages.delivered(server.host.name, letter);
         this.#guarded(() => this.invariants.delivered(server, letter.message));
       },
@@ -79,13 +93,18 @@ export class Cluster {
     const done = (): boolean => this.violation !== undefined || holds();
     const endMs = this.simulation.nowMs + limitMs;
     while (!done() && this.simulation.nowMs < endMs) {
-      await this.simulation.runUntil(
-        () => done() || this.simulation.nowMs >= endMs,
-        endMs - this.simulation.nowMs + 1,
-      );
+      const leftMs = endMs - this.simulation.nowMs;
+      const sliceMs = this.#onlooker === undefined ? leftMs : Math.min(leftMs, PACE_MS);
+      await this.#onlooker?.pace(sliceMs);
+      await this.#slice(sliceMs, done);
     }
     if (this.violation !== undefined) throw this.violation;
     return holds();
+  }
+
+  async #slice(ms: number, done: () => boolean): Promise<void> {
+    const endMs = this.simulation.nowMs + ms;
+    await this.simulation.runUntil(() => done() || this.simulation.nowMs >= endMs, ms + 1);
   }
 
   /** Everybody in the configuration has applied everything, and a leader is there to say so. */

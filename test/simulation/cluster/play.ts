@@ -9,7 +9,7 @@ import { DEFAULT_LINK } from '../../../src/world/simulated/links.ts';
 import { checkLinearizable } from '../history/linearizable.ts';
 import { REGISTER, type RegisterOperation } from '../history/register.ts';
 import { CALL_TIMEOUT_MS, Caller } from './caller.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, type Onlooker } from './cluster.ts';
 import { FAULTS } from './faults.ts';
 import { SafetyViolation } from './invariants.ts';
 import { keyPlace, type Place, servicePlace } from './places.ts';
@@ -48,10 +48,17 @@ export class RunFailure extends Error {
   }
 }
 
+export interface PlayOptions {
+  readonly onlooker?: Onlooker;
+  /** Told what befalls the servers, as it does. */
+  readonly told?: (line: string) => void;
+}
+
 /** Rejects with a `RunFailure`. */
-export async function play(plan: Plan): Promise<RunResult> {
-  const cluster = new Cluster({ seed: plan.seed, servers: plan.servers });
-  const run = new Run(plan, cluster);
+export async function play(plan: Plan, { onlooker, told }: PlayOptions = {}): Promise<RunResult> {
+  const { seed, servers } = plan;
+  const cluster = new Cluster({ seed, servers, ...(onlooker === undefined ? {} : { onlooker }) });
+  const run = new Run(plan, cluster, told);
   try {
     return await run.play();
   } catch (error) {
@@ -70,13 +77,15 @@ export async function play(plan: Plan): Promise<RunResult> {
 class Run {
   readonly story: string[] = [];
   readonly #plan: Plan;
+  readonly #told: (line: string) => void;
   readonly #cluster: Cluster;
   readonly #places: readonly Place[];
   readonly #callers: readonly Caller[];
   readonly #watchers: readonly Watcher[];
 
-  constructor(plan: Plan, cluster: Cluster) {
+  constructor(plan: Plan, cluster: Cluster, told: (line: string) => void = () => {}) {
     this.#plan = plan;
+    this.#told = told;
     this.#cluster = cluster;
     const { simulation } = cluster;
     const { clock } = simulation.host({ name: 'callers', addresses: [] }).world;
@@ -214,7 +223,9 @@ class Run {
   }
 
   #note(text: string): void {
-    this.story.push(`${(this.#cluster.simulation.nowMs / 1000).toFixed(3)} s  ${text}`);
+    const line = `${(this.#cluster.simulation.nowMs / 1000).toFixed(3)} s  ${text}`;
+    this.story.push(line);
+    this.#told(line);
   }
 }
 

@@ -43,6 +43,8 @@ const SEGMENT_BYTES_MAX = 16_384;
 export interface ServerObserver {
   /** After each step of the raft node; `before` is absent for the first of a life. */
   stepped(server: SimulatedServer, before: RaftNode | undefined, after: RaftNode): void;
+  /** Something happens in the actor system. */
+  inspected(server: SimulatedServer, event: InspectionEvent): void;
   /** A message between actors is delivered. */
   delivered(
     server: SimulatedServer,
@@ -236,6 +238,7 @@ export class SimulatedServer {
   }
 
   #inspected(life: () => Life | undefined, event: InspectionEvent): void {
+    this.#observer.inspected(this, event);
     if (event.type !== '@xstate.snapshot') return;
     // The inspection's type of an actor says less than what an actor has.
     if ((event.actorRef as unknown as { readonly systemId?: string }).systemId !== 'raft') return;
