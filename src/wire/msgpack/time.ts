@@ -1,6 +1,7 @@
 /**
  * Go's `time.Time` in its binary form: 15 bytes as a raw value. Kept as seconds and nanoseconds, so
- * that what was read is written back unchanged.
+ * that what was read is written back unchanged. The form that newer libraries can be set to, which
+ * is msgpack's own timestamp, is read too.
  */
 
 import { MalformedError } from './reader.ts';
@@ -60,6 +61,28 @@ function zoneText(zoneMinutes: number): string {
   return `${zoneMinutes < 0 ? '-' : '+'}${hours}:${minutes}`;
 }
 
+/** Bits of the seconds in a timestamp of 8 bytes; the nanoseconds stand above them. */
+const SECONDS_BITS = 34;
+
+/** A time as go-msgpack 1.1.5 and later may write it: 4, 8 or 12 bytes (msgpack's timestamps). */
+function timestampOf(encoded: Buffer): GoTime | undefined {
+  switch (encoded.length) {
+    case 4:
+      return { unixSeconds: encoded.readUInt32BE(0), nanoseconds: 0, zoneMinutes: UTC };
+    case 8: {
+      const both = encoded.readBigUInt64BE(0);
+      const unixSeconds = Number(BigInt.asUintN(SECONDS_BITS, both));
+      return { unixSeconds, nanoseconds: Number(both >> BigInt(SECONDS_BITS)), zoneMinutes: UTC };
+    }
+    case 12: {
+      const unixSeconds = Number(encoded.readBigInt64BE(4));
+      return { unixSeconds, nanoseconds: encoded.readUInt32BE(0), zoneMinutes: UTC };
+    }
+    default:
+      return undefined;
+  }
+}
+
 export const time: Codec<GoTime> = {
   encode(writer, value) {
     const encoded = Buffer.allocUnsafe(ENCODED_BYTES);
@@ -72,6 +95,8 @@ export const time: Codec<GoTime> = {
   decode(reader) {
     if (reader.tryNil()) return ZERO_TIME;
     const encoded = reader.raw();
+    const timestamp = timestampOf(encoded);
+    if (timestamp !== undefined) return timestamp;
     // Version 2 has one more byte, the seconds of an odd zone offset.
     const version = encoded[0];
     if (
