@@ -38,11 +38,15 @@ export function debianPeer(packageName: string, program: string): Peer {
   });
 }
 
-/** Our program in `peers/NAME`, a Go module of its own, built when Go is present. */
-export function goPeer(name: string): Peer {
+/**
+ * Our program in `peers/NAME`, a Go module of its own, built when Go is present. A `variant` is the
+ * same program with its build tag, on the modules of `VARIANT.mod`.
+ */
+export function goPeer(name: string, variant?: string): Peer {
   if (onPath('go') === null) return { missing: 'Go is not installed' };
-  const path = join(INSTALLED, name);
-  return attempt(path, () => run('go', ['build', '-o', path, '.'], join(SOURCES, name)));
+  const path = join(INSTALLED, variant === undefined ? name : `${name}-${variant}`);
+  const flags = variant === undefined ? [] : ['-tags', variant, `-modfile=${variant}.mod`];
+  return attempt(path, () => run('go', ['build', ...flags, '-o', path, '.'], join(SOURCES, name)));
 }
 
 /** The Consul that `CONSUL_BIN` names, or the one on the path. */
