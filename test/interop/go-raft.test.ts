@@ -7,6 +7,8 @@ import { decode, encode } from '../../src/wire/msgpack/schema.ts';
 import { goPeer, pathOr } from './peers/find.ts';
 import { figure, temporaryFolder, until } from './program.ts';
 import {
+  COMMAND_KVS,
+  COMPACTING,
   configured,
   GoServer,
   type HttpServer,
@@ -18,17 +20,11 @@ import {
   type RaftServer,
   type ServerName,
   serverName,
+  snapshotBehind,
+  tellLogs,
   Writer,
+  writeAll,
 } from './raft-group.ts';
-
-/** Snapshots often, and little of the log kept behind them. */
-const COMPACTING = {
-  raft_snapshot_threshold: 30,
-  raft_snapshot_interval: '500ms',
-  raft_trailing_logs: 5,
-};
-const KV_TYPE = 2;
-const WRITERS = 32;
 
 const CURRENT = 'the current library';
 const VERSIONS = [
@@ -66,7 +62,7 @@ describe.each(VERSIONS)('one server of ours and two on $version', ({ version, pa
   });
 
   afterAll(async () => {
-    if (process.env['INTEROP_LOGS'] !== undefined) tellLogs([ours, ...started]);
+    tellLogs([ours, ...started]);
     await Promise.all(all().map((server) => server.kill()));
     temporary.remove();
   });
@@ -76,7 +72,7 @@ describe.each(VERSIONS)('one server of ours and two on $version', ({ version, pa
     async () => {
       await leads(ours);
       await writeAll(ours, before);
-      await until('our snapshot', 20_000, async () => (await ours.standing()).snapshotIndex > 30);
+      await snapshotBehind(ours, 30);
       await startGo(two);
       await startGo(three);
       await configured(all(), [
@@ -103,7 +99,7 @@ describe.each(VERSIONS)('one server of ours and two on $version', ({ version, pa
     const seen = new Map<string, string>();
     for (const [index, data] of some ?? []) {
       const bytes = Buffer.from(data, 'base64');
-      if (bytes[0] !== KV_TYPE) continue;
+      if (bytes[0] !== COMMAND_KVS) continue;
       const { DirEnt, ...request } = decode(KVSRequest, bytes.subarray(1));
       seen.set(DirEnt.Key, Buffer.from(DirEnt.Value ?? '').toString());
       expect(encode(KVSRequest, { ...request, DirEnt })).toEqual(bytes.subarray(1));
@@ -265,7 +261,7 @@ describe.each(VERSIONS)('two servers of ours and one on $version', ({ path, grou
 
   afterAll(async () => {
     if (path === null) return;
-    if (process.env['INTEROP_LOGS'] !== undefined) tellLogs(all());
+    tellLogs(all());
     await Promise.all(all().map((server) => server.kill()));
     temporary.remove();
   });
@@ -281,7 +277,7 @@ describe.each(VERSIONS)('two servers of ours and one on $version', ({ path, grou
       ourSecond.up();
       await theirs.tell('add-nonvoter', at(second));
       await holds(ourFirst, 'before', applied);
-      expect((await ourFirst.standing()).snapshotIndex).toBeGreaterThan(50);
+      await snapshotBehind(ourFirst, 50);
       const steps = [
         ['add-voter', second, ['Voter', 'Voter']],
         ['add-nonvoter', third, ['Voter', 'Voter', 'Nonvoter']],
@@ -313,19 +309,17 @@ describe.each(VERSIONS)('two servers of ours and one on $version', ({ path, grou
 
   test.skipIf(path === null)('their leader sends its snapshot to ours that lags', async () => {
     const [, lagging] = ours;
-    const last = (await lagging.standing()).snapshotIndex;
     await lagging.kill();
+    const { lastIndex: last } = await theirs.standing();
     const applied = numbered('lagged', 80);
     expect(await theirs.set(applied)).toHaveLength(applied.size);
     await theirs.tell('snapshot');
-    const { snapshotIndex } = await theirs.standing();
     const tail = numbered('tail', 20);
     expect(await theirs.set(tail)).toHaveLength(tail.size);
     lagging.up();
     await holds(lagging, 'lagged', applied);
     await holds(lagging, 'tail', tail);
-    expect(snapshotIndex).toBeGreaterThan(last);
-    expect((await lagging.standing()).snapshotIndex).toBeGreaterThanOrEqual(snapshotIndex);
+    await snapshotBehind(lagging, last);
     await holds(lagging, 'before', numbered('before', 50));
   });
 
@@ -346,18 +340,3 @@ describe.each(VERSIONS)('two servers of ours and one on $version', ({ path, grou
     },
   );
 });
-
-function tellLogs(servers: readonly RaftServer[]): void {
-  for (const { name, lines } of servers) {
-    process.stdout.write(`--- ${name.node}\n${lines.join('\n')}\n`);
-  }
-}
-
-/** Writes all keys, some at a time; each must be acknowledged. */
-async function writeAll(server: HttpServer, keys: ReadonlyMap<string, string>): Promise<void> {
-  const left = keys.entries();
-  const writeOn = async (): Promise<void> => {
-    for (const [key, value] of left) expect(await server.put(key, value), key).toBe(true);
-  };
-  await Promise.all(Array.from({ length: WRITERS }, writeOn));
-}

@@ -33,10 +33,16 @@ process.on('exit', () => {
 /** Runs the bundle with `args`; `temporary` takes the place of the system's temporary folder. */
 export function startProgram(args: readonly string[], temporary?: string): Program {
   const env = temporary === undefined ? process.env : { ...process.env, TMPDIR: temporary };
-  const child = spawn(process.execPath, [BUNDLE, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env,
-  });
+  return startCommand(process.execPath, [BUNDLE, ...args], env);
+}
+
+/** Runs any program, which ends with the test run at the latest. */
+export function startCommand(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Program {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   running.add(child);
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {

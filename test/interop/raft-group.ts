@@ -7,13 +7,28 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { encodeCommand } from '../../src/fsm/raft-apply.ts';
 import { KVSRequest } from '../../src/model/kv.ts';
-import { killProgram, NETWORK, type Program, startProgram, until } from './program.ts';
+import {
+  killProgram,
+  NETWORK,
+  type Program,
+  startCommand,
+  startProgram,
+  until,
+} from './program.ts';
 
 const ANSWER_LIMIT_MS = 15_000;
 /** A server that has not heard its leader yet asks it, and those of Go answer nothing. */
 const STALE_LIMIT_MS = 1_000;
 const LINES_MAX = 2_000;
-const COMMAND_KVS = 2;
+const WRITERS = 32;
+export const COMMAND_KVS = 2;
+
+/** Snapshots often, and little of the log kept behind them. */
+export const COMPACTING = {
+  raft_snapshot_threshold: 30,
+  raft_snapshot_interval: '500ms',
+  raft_trailing_logs: 5,
+};
 
 /** A server of the configuration in force, as whoever was asked sees it. */
 export interface SeenServer {
@@ -152,6 +167,22 @@ export class HttpServer {
 
 /** A server of ours, with everything that it writes below `folder`. */
 export function ourServer(folder: string, name: ServerName, more: object): HttpServer {
+  const file = configFile(folder, name, more);
+  return new HttpServer(name, () => startProgram(['agent', '-config-file', file]));
+}
+
+/** A server of Consul's own, likewise. */
+export function consulServer(
+  consul: string,
+  folder: string,
+  name: ServerName,
+  more: object,
+): HttpServer {
+  const file = configFile(folder, name, { disable_update_check: true, ...more });
+  return new HttpServer(name, () => startCommand(consul, ['agent', '-config-file', file]));
+}
+
+function configFile(folder: string, name: ServerName, more: object): string {
   const data = join(folder, name.node);
   mkdirSync(data);
   const file = join(folder, `${name.node}.json`);
@@ -164,10 +195,11 @@ export function ourServer(folder: string, name: ServerName, more: object): HttpS
     bind_addr: name.host,
     client_addr: name.host,
     performance: { raft_multiplier: 1 },
+    ports: { dns: -1 },
     ...more,
   };
   writeFileSync(file, JSON.stringify(config));
-  return new HttpServer(name, () => startProgram(['agent', '-config-file', file]));
+  return file;
 }
 
 export interface Header {
@@ -391,7 +423,14 @@ export async function leads(server: RaftServer, limitMs = 20_000): Promise<void>
   });
 }
 
-/** Until a server has exactly these keys below `prefix`. */
+/** Until a server has a snapshot, taken or received, of more than the log up to `index`. */
+export async function snapshotBehind(server: RaftServer, index: number): Promise<void> {
+  await until(`a snapshot of ${server.name.node} behind ${index}`, 20_000, async () => {
+    return (await server.standing()).snapshotIndex > index;
+  });
+}
+
+/** Until a server has these keys below `prefix`. */
 export async function holds(
   server: RaftServer,
   prefix: string,
@@ -426,6 +465,28 @@ export async function configured(
   }).catch((error: Error) => {
     throw new Error([error.message, `wanted ${wanted}`, ...seen].join('\n'));
   });
+}
+
+/** Writes all keys, some at a time; rejects when one is not acknowledged. */
+export async function writeAll(
+  server: HttpServer,
+  keys: ReadonlyMap<string, string>,
+): Promise<void> {
+  const left = keys.entries();
+  const writeOn = async (): Promise<void> => {
+    for (const [key, value] of left) {
+      if (!(await server.put(key, value))) throw new Error(`${key} was not acknowledged`);
+    }
+  };
+  await Promise.all(Array.from({ length: WRITERS }, writeOn));
+}
+
+/** What all have said since their last start, when `INTEROP_LOGS` asks for it. */
+export function tellLogs(servers: readonly RaftServer[]): void {
+  if (process.env['INTEROP_LOGS'] === undefined) return;
+  for (const { name, lines } of servers) {
+    process.stdout.write(`--- ${name.node}\n${lines.join('\n')}\n`);
+  }
 }
 
 /** Writes one key after the other until it is ended, and remembers what was acknowledged. */
