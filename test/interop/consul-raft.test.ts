@@ -6,20 +6,22 @@ import { figure, temporaryFolder, until } from './program.ts';
 import {
   COMPACTING,
   configured,
-  consulServer,
-  type HttpServer,
   holds,
   leaderOf,
   leads,
   numbered,
-  ourServer,
-  type ServerName,
-  serverName,
   snapshotBehind,
   tellLogs,
   Writer,
   writeAll,
 } from './raft-group.ts';
+import {
+  consulServer,
+  type HttpServer,
+  ourServer,
+  type ServerName,
+  serverName,
+} from './raft-server.ts';
 
 const GROUP = 61;
 const SETTLE_LIMIT_MS = 20_000;

@@ -4,27 +4,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KVSRequest } from '../../src/model/kv.ts';
 import { decode, encode } from '../../src/wire/msgpack/schema.ts';
+import { COMMAND_KVS, GoServer } from './go-raft-server.ts';
 import { goPeer, pathOr } from './peers/find.ts';
 import { figure, temporaryFolder, until } from './program.ts';
 import {
-  COMMAND_KVS,
   COMPACTING,
   configured,
-  GoServer,
-  type HttpServer,
   holds,
   leaderOf,
   leads,
   numbered,
-  ourServer,
   type RaftServer,
-  type ServerName,
-  serverName,
   snapshotBehind,
   tellLogs,
   Writer,
   writeAll,
 } from './raft-group.ts';
+import { type HttpServer, ourServer, type ServerName, serverName } from './raft-server.ts';
 
 const CURRENT = 'the current library';
 const VERSIONS = [
@@ -38,21 +34,22 @@ const VERSIONS = [
 
 describe.each(VERSIONS)('one server of ours and two on $version', ({ version, path, group }) => {
   const temporary = temporaryFolder();
-  const [one, two, three, late] = [1, 2, 3, 4].map((number) => serverName(group, number)) as [
-    ServerName,
-    ServerName,
-    ServerName,
-    ServerName,
-  ];
+  const [one, two, three, late, replica] = [1, 2, 3, 4, 5].map((number) =>
+    serverName(group, number),
+  ) as [ServerName, ServerName, ServerName, ServerName, ServerName];
   const ours = ourServer(temporary.path, one, { bootstrap_expect: 1, ...COMPACTING });
   const started: GoServer[] = [];
   const before = numbered('before', 60);
   const live = (): readonly GoServer[] => started.filter((server) => server.running);
   const all = (): readonly RaftServer[] => [ours, ...live()];
 
-  const startGo = async (name: ServerName): Promise<GoServer> => {
-    const more = { GossipHost: name.host, Join: [one.host], NewTimeFormat: true };
-    const server = await GoServer.start(path ?? '', name, more);
+  const startGo = async (name: ServerName, more: object = {}): Promise<GoServer> => {
+    const gossip = { GossipHost: name.host, Join: [one.host] };
+    const server = await GoServer.start(path ?? '', name, {
+      ...gossip,
+      NewTimeFormat: true,
+      ...more,
+    });
     started.push(server);
     return server;
   };
@@ -84,6 +81,19 @@ describe.each(VERSIONS)('one server of ours and two on $version', ({ version, pa
         await holds(server, 'before', before);
         expect((await server.tell('commands')).Restored).toBe(1);
       }
+    },
+  );
+
+  test.skipIf(path === null)(
+    'our leader adds a read replica without a vote, and removes it when it leaves',
+    async () => {
+      const voters = [one, two, three].map((name) => [name, 'Voter'] as const);
+      const joiner = await startGo(replica, { ReadReplica: true });
+      await configured(all(), [...voters, [replica, 'Nonvoter']]);
+      await holds(joiner, 'before', before);
+      await joiner.tell('leave');
+      await joiner.kill();
+      await configured(all(), voters);
     },
   );
 
@@ -126,9 +136,9 @@ describe.each(VERSIONS)('one server of ours and two on $version', ({ version, pa
   test.skipIf(path === null)('requests of another protocol version are refused', async () => {
     const [server] = live() as [GoServer];
     const to = { Server: one.id, Address: one.address };
-    const question = (Kind: 'vote' | 'heartbeat', Version: number) => ({
+    const question = (Kind: 'vote' | 'pre-vote' | 'heartbeat', Version: number, Term = 1) => ({
       ...to,
-      Question: { Kind, Version, Term: 1, Self: two.id },
+      Question: { Kind, Version, Term, Self: two.id },
     });
     for (const Version of [0, 1, 4]) {
       await expect(server.tell('ask', question('vote', Version))).rejects.toThrow(
@@ -142,6 +152,12 @@ describe.each(VERSIONS)('one server of ours and two on $version', ({ version, pa
     }
     const old = await server.tell('ask', question('heartbeat', 0));
     expect(old).toMatchObject({ Term: term, Granted: false });
+    if (version !== CURRENT) return;
+    // We lead, so that nobody needs an election; and being asked beforehand changes nothing.
+    const beforehand = await server.tell('ask', question('pre-vote', 3, term + 1));
+    const Header = { Version: 3, ID: one.id, Address: one.address };
+    expect(beforehand).toEqual({ Header, Term: term, Granted: false });
+    expect(await ours.standing()).toMatchObject({ state: 'Leader', term });
   });
 
   test.skipIf(path === null)(

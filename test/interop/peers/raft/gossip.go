@@ -24,6 +24,9 @@ func joinPool(o options) (*serf.Serf, error) {
 		"vsn": "2", "vsn_min": "2", "vsn_max": "3", "raft_vsn": "3",
 		"build": "1.9.1:", "acls": "0", "ft_fs": "1", "ft_si": "1",
 	}
+	if o.ReadReplica {
+		config.Tags["nonvoter"], config.Tags["read_replica"] = "1", "1"
+	}
 	config.MemberlistConfig = memberlist.DefaultLANConfig()
 	config.MemberlistConfig.LogOutput = os.Stderr
 	config.MemberlistConfig.BindAddr = o.GossipHost

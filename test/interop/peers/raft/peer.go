@@ -21,6 +21,7 @@ type options struct {
 	GossipHost   string
 	Datacenter   string
 	Join         []string
+	ReadReplica  bool
 	TrailingLogs uint64
 	// Times in the format of newer msgpack libraries, where the library knows it.
 	NewTimeFormat bool
@@ -108,6 +109,8 @@ func (p *peer) obey(o order) (any, error) {
 		return p.fsm.values(), nil
 	case "counts":
 		return p.transport.counts.read(), nil
+	case "leave":
+		return nil, p.gossip.Leave()
 	case "ask":
 		return p.transport.ask(id, address, o.Question)
 	default:
