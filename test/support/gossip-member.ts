@@ -60,16 +60,15 @@ export async function startGossipMember(options: GossipMemberOptions): Promise<G
   const events: UserEvent[] = [];
   const queries: ReceivedQuery[] = [];
   let view: MembersView | null = null;
-  bus.receive<'lan-members.changed' | 'user-events.received' | 'queries.received'>(
-    'agent',
-    (message) => {
-      if (message.type === 'lan-members.changed') {
-        view = message.view;
-        changes.push(...message.view.changes);
-      } else if (message.type === 'user-events.received') events.push(...message.events);
-      else queries.push(...message.queries);
-    },
-  );
+  bus.receive<
+    'lan-members.changed' | 'coordinates.changed' | 'user-events.received' | 'queries.received'
+  >('agent', (message) => {
+    if (message.type === 'lan-members.changed') {
+      view = message.view;
+      changes.push(...message.view.changes);
+    } else if (message.type === 'user-events.received') events.push(...message.events);
+    else if (message.type === 'queries.received') queries.push(...message.queries);
+  });
   const files = { snapshot: options.snapshot ?? null, keyRing: options.keyRing ?? null };
   const input = await loadPoolInput({
     world,
