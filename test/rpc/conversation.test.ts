@@ -6,6 +6,7 @@ import { RpcServer } from '../../src/rpc/server/server.ts';
 import { decode, encode } from '../../src/wire/msgpack/schema.ts';
 import { encodeRequest, ResponseHeader } from '../../src/wire/rpc/headers.ts';
 import { ValueSplitter } from '../../src/wire/rpc/values.ts';
+import { YamuxSession } from '../../src/wire/yamux/session.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ECHO, echo, echoMethods, WRITE } from '../support/rpc-fixture.ts';
 import { collect, settle, streamPair } from '../support/stream-pair.ts';
@@ -171,6 +172,27 @@ describe('a conversation', () => {
       ask('Test.Echo', seq, encode(ECHO.request, echo('x'.repeat(10_000))));
     await settle();
     expect(far.written).toBe(before);
+  });
+
+  it('encodes no more answers than the peer of a session takes', async () => {
+    const TEXT = 'x'.repeat(16 * 1024 * 1024);
+    const [near, far] = streamPair();
+    const clock = new ManualClock();
+    const methods = [serve(ECHO, () => Promise.resolve({ Text: TEXT, Server: '' }))];
+    const server = new RpcServer({ clock, methods });
+    server.serveMulti(far);
+    const session = new YamuxSession({ connection: near, role: 'client', clock });
+    const streams = await Promise.all(Array.from({ length: 6 }, () => session.openStream()));
+    const header = { ServiceMethod: 'Test.Echo', Seq: 1 };
+    for (const stream of streams)
+      stream.write(encodeRequest(header, encode(ECHO.request, echo(''))));
+    for (let turn = 0; turn < 10; turn++) await settle();
+    // The first two fill what may be unsent, and one more begins because they have sent a window.
+    expect(server.counts()).toMatchObject({ streams: 6, calls: 3 });
+    const read = streams.map((stream) => collect(stream));
+    const bytes = (): number => read.reduce((sum, { bytes }) => sum + bytes().length, 0);
+    for (let turn = 0; turn < 4_000 && bytes() < 6 * TEXT.length; turn++) await settle();
+    expect(bytes()).toBeGreaterThan(6 * TEXT.length);
   });
 
   it('reads from Seq how often a call was forwarded, and echoes it', async () => {

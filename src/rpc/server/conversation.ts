@@ -28,6 +28,8 @@ export interface ConversationOptions {
     request: unknown,
     origin: RpcOrigin,
   ) => Promise<unknown>;
+  /** Calls back when there is room for one more answer to be encoded; at once when absent. */
+  readonly whenRoom?: (start: () => void) => void;
   /** A request was answered: its method's name and the error text, '' for success. */
   readonly answered?: (method: string, error: string) => void;
   /** The stream is gone. */
@@ -131,22 +133,37 @@ class Conversation {
       return this.#refuse(header, `codec.decoder: ${textOf(error)}`);
     }
     this.#blockingQuery = routeOf(found.served.method, request).blockingMs !== undefined;
-    let answer: Uint8Array;
-    let failure = '';
+    let reply: unknown;
     try {
-      const origin = {
-        remote: this.#stream.remote,
-        signal: this.#abort.signal,
-        hops: hopsOf(header.Seq),
-      };
-      const reply = await this.#options.dispatch(found.served, request, origin);
-      answer = encode(found.served.method.reply, reply);
+      const { signal } = this.#abort;
+      const origin = { remote: this.#stream.remote, signal, hops: hopsOf(header.Seq) };
+      reply = await this.#options.dispatch(found.served, request, origin);
     } catch (error) {
-      // An empty text would read as success.
-      failure = textOf(error) || 'unknown error';
-      answer = EMPTY_BODY;
+      this.#fail(header, error);
+      return;
     }
-    this.#respond(header, failure, answer);
+    const { whenRoom } = this.#options;
+    const say = (): void => this.#reply(header, found.served, reply);
+    // Many large answers that nobody reads would fill the memory.
+    if (whenRoom === undefined || this.#over) say();
+    else whenRoom(say);
+  }
+
+  #reply(header: RequestHeader, served: ServedMethod, reply: unknown): void {
+    let answer: Uint8Array;
+    try {
+      answer = encode(served.method.reply, reply);
+    } catch (error) {
+      this.#fail(header, error);
+      return;
+    }
+    this.#respond(header, '', answer);
+    this.#next();
+  }
+
+  #fail(header: RequestHeader, error: unknown): void {
+    // An empty text would read as success.
+    this.#respond(header, textOf(error) || 'unknown error', EMPTY_BODY);
     this.#next();
   }
 

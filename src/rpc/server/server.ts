@@ -6,7 +6,7 @@
 import { YamuxSession } from '../../wire/yamux/session.ts';
 import type { ByteStream, Clock } from '../../world/world.ts';
 import type { RpcOrigin, ServedMethod } from '../method.ts';
-import { serveConversation } from './conversation.ts';
+import { type ConversationOptions, serveConversation } from './conversation.ts';
 import { RpcRegistry } from './registry.ts';
 
 export interface RpcServerOptions {
@@ -52,7 +52,7 @@ export class RpcServer {
   serveSingle(stream: ByteStream): void {
     this.#counts.connections += 1;
     this.#singles.add(stream);
-    this.#converse(stream, () => this.#singles.delete(stream));
+    this.#converse(stream, { over: () => this.#singles.delete(stream) });
   }
 
   /** Serves a connection that carries a yamux session. */
@@ -65,7 +65,7 @@ export class RpcServer {
       clock: this.#clock,
       accepted: (stream) => {
         this.#counts.streams += 1;
-        this.#converse(stream);
+        this.#converse(stream, { whenRoom: (start) => session.whenRoom(stream, start) });
       },
       closed: () => this.#sessions.delete(session),
     });
@@ -79,7 +79,7 @@ export class RpcServer {
     this.#singles.clear();
   }
 
-  #converse(stream: ByteStream, over?: () => void): void {
+  #converse(stream: ByteStream, more: Pick<ConversationOptions, 'over' | 'whenRoom'>): void {
     serveConversation(stream, {
       registry: this.registry,
       dispatch: this.#dispatch,
@@ -87,7 +87,7 @@ export class RpcServer {
         this.#counts.calls += 1;
         if (error !== '') this.#counts.failedCalls += 1;
       },
-      ...(over !== undefined && { over }),
+      ...more,
     });
   }
 }

@@ -24,6 +24,8 @@ const OPEN_WAITERS_MAX = 65_536;
 export const STREAMS_MAX = 65_536;
 /** Received bytes that all readers of a session may leave unread; beyond it the session ends. */
 export const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** Bytes that a peer has not taken, of all streams together, above which `whenRoom` waits. */
+export const ROOM_BYTES_MAX = 32 * 1024 * 1024;
 /** Answers (pings, resets, grants) to a peer that does not read; beyond it the session ends. */
 const CONTROL_BYTES_MAX = 1024 * 1024;
 /** Payload of one data frame, and what one stream may send before it is another's turn. */
@@ -66,6 +68,8 @@ export class YamuxSession implements StreamPort {
   #flushing = false;
   #blocked = false;
   #held = 0;
+  #unsent = 0;
+  readonly #roomWaiters = new Map<ByteStream, () => void>();
   #over = false;
   #remoteWentAway = false;
   #wentAway = false;
@@ -118,6 +122,15 @@ export class YamuxSession implements StreamPort {
     return new Promise((resolve, reject) => this.#openWaiters.push({ resolve, reject }));
   }
 
+  /**
+   * Calls `start` when the streams together hold less than 32 MiB that the peer has not taken: at
+   * once, later, or never if `stream` ends before. For what is large and made only to be sent on it.
+   */
+  whenRoom(stream: ByteStream, start: () => void): void {
+    if (this.#unsent < ROOM_BYTES_MAX) start();
+    else this.#roomWaiters.set(stream, start);
+  }
+
   /** Tells the peer to open no more streams; those that are open go on. */
   goAway(): void {
     if (this.#over || this.#wentAway) return;
@@ -156,6 +169,7 @@ export class YamuxSession implements StreamPort {
   finished(stream: YamuxStream): void {
     this.#ready.delete(stream);
     this.#unopened.delete(stream);
+    this.#roomWaiters.delete(stream);
     if (this.#target === stream) this.#target = undefined;
     if (stream.id === 0) {
       this.#admit();
@@ -170,6 +184,11 @@ export class YamuxSession implements StreamPort {
     if (this.#held > HELD_BYTES_MAX) {
       this.#fail(GO_AWAY.internalError, `more than ${HELD_BYTES_MAX} bytes unread`);
     }
+  }
+
+  unsent(delta: number): void {
+    this.#unsent += delta;
+    if (delta < 0 && this.#roomWaiters.size > 0) this.#scheduleFlush();
   }
 
   // Opening.
@@ -331,9 +350,18 @@ export class YamuxSession implements StreamPort {
 
   #flush(): void {
     while (!this.#over && !this.#blocked) {
+      this.#letIn();
       this.#collect();
       if (this.#outBytes === 0) return;
       this.#writeOut();
+    }
+  }
+
+  #letIn(): void {
+    for (const [stream, start] of this.#roomWaiters) {
+      if (this.#unsent >= ROOM_BYTES_MAX) return;
+      this.#roomWaiters.delete(stream);
+      start();
     }
   }
 

@@ -27,6 +27,8 @@ export interface StreamPort {
   finished(stream: YamuxStream): void;
   /** Change in received bytes held for readers. */
   held(delta: number): void;
+  /** Change in bytes that wait to be sent. */
+  unsent(delta: number): void;
 }
 
 export class YamuxStream implements ByteStream {
@@ -91,7 +93,7 @@ export class YamuxStream implements ByteStream {
     if (this.#gone || this.#ending) return false;
     if (chunk.length === 0) return !this.#full;
     this.#unsent.push(chunk);
-    this.#unsentBytes += chunk.length;
+    this.#wait(chunk.length);
     if (this.#unsentBytes > UNSENT_BYTES_MAX) {
       this.destroy(new Error(`more than ${UNSENT_BYTES_MAX} bytes unsent`));
       return false;
@@ -143,7 +145,7 @@ export class YamuxStream implements ByteStream {
       this.#unsent[0] = first.subarray(size);
     }
     this.sendWindow -= part.length;
-    this.#unsentBytes -= part.length;
+    this.#wait(-part.length);
     return part;
   }
 
@@ -184,7 +186,7 @@ export class YamuxStream implements ByteStream {
     this.#hold(-this.#receivedBytes);
     this.#received = [];
     this.#unsent = [];
-    this.#unsentBytes = 0;
+    this.#wait(-this.#unsentBytes);
     this.#port.finished(this);
     this.#listener?.closed?.(error);
   }
@@ -224,5 +226,10 @@ export class YamuxStream implements ByteStream {
   #hold(delta: number): void {
     this.#receivedBytes += delta;
     if (delta !== 0) this.#port.held(delta);
+  }
+
+  #wait(delta: number): void {
+    this.#unsentBytes += delta;
+    if (delta !== 0) this.#port.unsent(delta);
   }
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeHeader, FLAG, FRAME } from '../../../src/wire/yamux/frames.ts';
-import { STREAMS_MAX, YamuxSession } from '../../../src/wire/yamux/session.ts';
+import { ROOM_BYTES_MAX, STREAMS_MAX, YamuxSession } from '../../../src/wire/yamux/session.ts';
+import { WINDOW_BYTES } from '../../../src/wire/yamux/stream.ts';
 import type { ByteStream } from '../../../src/world/world.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { collect, type StreamPairOptions, settle, streamPair } from '../../support/stream-pair.ts';
@@ -298,6 +299,53 @@ describe('a yamux session', () => {
       ),
       { numRuns: 25 },
     );
+  });
+
+  it('lets in what is large only while the peer takes what there is, and forgets who has gone', async () => {
+    const { client, server, accepted } = sessions();
+    const asking = await Promise.all([1, 2, 3].map(() => client.openStream()));
+    for (const stream of asking) stream.write(Buffer.of(1));
+    await settle();
+    const [full, gone, patient] = accepted as [ByteStream, ByteStream, ByteStream];
+    const started: string[] = [];
+    server.whenRoom(full, () => {
+      started.push('full');
+      full.write(Buffer.alloc(2 * ROOM_BYTES_MAX));
+    });
+    server.whenRoom(gone, () => started.push('gone'));
+    server.whenRoom(patient, () => started.push('patient'));
+    expect(started).toEqual(['full']);
+    gone.destroy();
+    await settle();
+    expect(started).toEqual(['full']);
+    const read = collect(asking[0] as ByteStream);
+    for (let turn = 0; turn < 400 && started.length < 2; turn++) await settle();
+    expect(started).toEqual(['full', 'patient']);
+    expect(read.bytes().length).toBeGreaterThan(ROOM_BYTES_MAX);
+  });
+
+  it('makes room when a stream that was not read is given up', async () => {
+    const { client, server, accepted } = sessions();
+    const asking = await client.openStream();
+    asking.write(Buffer.of(1));
+    await settle();
+    const [full] = accepted as [ByteStream];
+    full.write(Buffer.alloc(ROOM_BYTES_MAX + WINDOW_BYTES));
+    let started = false;
+    server.whenRoom(full, () => {
+      started = true;
+    });
+    await settle();
+    expect(started).toBe(false);
+    const other = await client.openStream();
+    other.write(Buffer.of(1));
+    await settle();
+    server.whenRoom(accepted[1] as ByteStream, () => {
+      started = true;
+    });
+    asking.destroy();
+    await settle();
+    expect(started).toBe(true);
   });
 
   it('survives arbitrary bytes: nothing thrown, nothing kept', () => {
