@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ServedMethod, serve } from '../../src/rpc/method.ts';
+import { encodeHeader, FLAG, FRAME, GO_AWAY } from '../../src/wire/yamux/frames.ts';
 import { ECHO, echo, echoMethods, entry, rpcFixture, WRITE } from '../support/rpc-fixture.ts';
 import { settle } from '../support/stream-pair.ts';
 
@@ -42,6 +43,28 @@ describe('the connection pool', () => {
       's2.dc1',
       's1.dc2',
     ]);
+  });
+
+  it('waits for the answers of a server that went away, and asks anew on another session', async () => {
+    const releases: (() => void)[] = [];
+    const { pool, dials, connections } = rpcFixture([
+      serve(ECHO, async (request) => {
+        if (request.Text === 'slow') await new Promise<void>((resolve) => releases.push(resolve));
+        return { Text: request.Text, Server: 's1' };
+      }),
+    ]);
+    const slow = pool.call(entry('s1'), ECHO, echo('slow'));
+    await settle();
+    connections[0]?.write(encodeHeader(FRAME.goAway, FLAG.none, 0, GO_AWAY.normal));
+    await settle();
+    expect((await pool.call(entry('s1'), ECHO, echo('later'))).Text).toBe('later');
+    expect(dials).toHaveLength(2);
+    expect(connections[0]?.destroyed).toBe(false);
+    releases[0]?.();
+    expect((await slow).Text).toBe('slow');
+    await settle();
+    expect(connections[0]?.destroyed).toBe(true);
+    expect(pool.sessionCount).toBe(1);
   });
 
   it('lets those who wait for a failed dial know that it was not theirs', async () => {

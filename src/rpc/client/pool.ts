@@ -62,6 +62,8 @@ export class RpcPool {
   readonly #options: PoolOptions;
   readonly #sessions = new Map<string, PooledSession>();
   readonly #dialing = new Map<string, Promise<PooledSession>>();
+  /** Sessions that take no more calls, and still have some under way. */
+  readonly #retired = new Set<PooledSession>();
   #sequence = 0;
   #reaper: TimerId | undefined;
   #closed = false;
@@ -93,7 +95,7 @@ export class RpcPool {
       answer = await this.#exchange(pooled.stream, method, request, timeoutMs, options);
     } catch (error) {
       this.#release(pooled.session);
-      if (!pooled.session.session.open) this.#drop(pooled.session);
+      if (!pooled.session.session.open) this.#retire(pooled.session);
       throw new RpcError(`${MAKING_CALL}${textOf(error)}`, { cause: error });
     }
     this.#release(pooled.session);
@@ -108,7 +110,7 @@ export class RpcPool {
   close(): void {
     this.#closed = true;
     if (this.#reaper !== undefined) this.#options.clock.clearTimeout(this.#reaper);
-    for (const pooled of [...this.#sessions.values()]) this.#drop(pooled);
+    for (const pooled of [...this.#sessions.values(), ...this.#retired]) this.#drop(pooled);
   }
 
   #timeoutOf<Request>(method: RpcMethod<Request, unknown>, request: Request): number {
@@ -158,7 +160,7 @@ export class RpcPool {
         return { session, stream: new CallStream(await session.session.openStream()) };
       } catch (error) {
         const gone = !session.session.open;
-        if (gone) this.#drop(session);
+        if (gone) this.#retire(session);
         if (gone && attempt < ATTEMPTS_MAX) continue;
         const text = `${GETTING_CLIENT}${FAILED_TO_START_STREAM}${textOf(error)}`;
         throw new RpcError(text, { cause: error });
@@ -178,7 +180,7 @@ export class RpcPool {
     const key = `${server.datacenter}/${server.node}:${endpointText(server.address)}`;
     const known = this.#sessions.get(key);
     if (known?.session.open) return known;
-    if (known !== undefined) this.#drop(known);
+    if (known !== undefined) this.#retire(known);
     const underWay = this.#dialing.get(key);
     if (underWay !== undefined) {
       return underWay.catch((error) => {
@@ -226,6 +228,7 @@ export class RpcPool {
   #release(pooled: PooledSession): void {
     pooled.calls -= 1;
     pooled.lastUsed = this.#options.clock.monotonic();
+    if (pooled.calls === 0 && this.#retired.has(pooled)) this.#drop(pooled);
   }
 
   #giveBack(pooled: { readonly session: PooledSession; readonly stream: CallStream }): void {
@@ -235,6 +238,14 @@ export class RpcPool {
 
   #forget(pooled: PooledSession): void {
     if (this.#sessions.get(pooled.key) === pooled) this.#sessions.delete(pooled.key);
+    this.#retired.delete(pooled);
+  }
+
+  /** The server went away or is gone: what it was asked already, it may answer. */
+  #retire(pooled: PooledSession): void {
+    this.#forget(pooled);
+    if (pooled.calls === 0) pooled.session.close();
+    else this.#retired.add(pooled);
   }
 
   #drop(pooled: PooledSession): void {
