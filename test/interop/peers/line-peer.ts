@@ -57,6 +57,11 @@ export class LinePeer<Report> {
     });
   }
 
+  /** Stops the process where it stands: its sockets stay open and nobody answers. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
   kill(): void {
     this.#child.kill('SIGKILL');
   }

@@ -21,3 +21,7 @@ require (
 	golang.org/x/net v0.59.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 )
+
+require lines v0.0.0
+
+replace lines => ../lines

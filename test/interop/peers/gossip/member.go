@@ -7,6 +7,8 @@ import (
 	"net"
 	"time"
 
+	"lines"
+
 	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
 )
@@ -127,11 +129,11 @@ func (m *member) hear(events <-chan serf.Event) {
 	for event := range events {
 		switch e := event.(type) {
 		case serf.UserEvent:
-			say(report{m.name, "event", e.Name, e.Payload})
+			lines.Say(report{m.name, "event", e.Name, e.Payload})
 		case *serf.Query:
-			say(report{m.name, "query", e.Name, e.Payload})
+			lines.Say(report{m.name, "query", e.Name, e.Payload})
 			if err := e.Respond(append([]byte(m.name+" heard "), e.Payload...)); err != nil {
-				say(report{m.name, "log", "answering a query failed: " + err.Error(), nil})
+				lines.Say(report{m.name, "log", "answering a query failed: " + err.Error(), nil})
 			}
 		}
 	}
@@ -188,7 +190,7 @@ type bareDelegate struct {
 
 func (d *bareDelegate) NodeMeta(int) []byte { return d.meta }
 func (d *bareDelegate) NotifyMsg(message []byte) {
-	say(report{d.name, "message", "", message})
+	lines.Say(report{d.name, "message", "", message})
 }
 func (d *bareDelegate) GetBroadcasts(int, int) [][]byte { return nil }
 func (d *bareDelegate) LocalState(bool) []byte          { return nil }
@@ -198,6 +200,6 @@ func (d *bareDelegate) MergeRemoteState([]byte, bool)   {}
 type logLines struct{ name string }
 
 func (l logLines) Write(line []byte) (int, error) {
-	say(report{l.name, "log", string(bytes.TrimSpace(line)), nil})
+	lines.Say(report{l.name, "log", string(bytes.TrimSpace(line)), nil})
 	return len(line), nil
 }

@@ -29,8 +29,8 @@ func (p *pool) find(name string) (*member, error) {
 }
 
 // obey carries an order out; the value is what the test gets to see.
-func (p *pool) obey(o order) (any, error) {
-	if o.Verb == "start" {
+func (p *pool) obey(verb string, o order) (any, error) {
+	if verb == "start" {
 		m, err := startMember(o.Node, o.Options)
 		if err != nil {
 			return nil, err
@@ -44,7 +44,7 @@ func (p *pool) obey(o order) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch o.Verb {
+	switch verb {
 	case "gate":
 		m.transport.setRules(o.Gate)
 		return nil, nil
@@ -63,24 +63,24 @@ func (p *pool) obey(o order) (any, error) {
 		return m.ping(o.To, o.Name)
 	}
 	if m.serf == nil {
-		return m.obeyBare(o)
+		return m.obeyBare(verb, o)
 	}
-	return m.obeySerf(o)
+	return m.obeySerf(verb, o)
 }
 
-func (m *member) obeyBare(o order) (any, error) {
-	switch o.Verb {
+func (m *member) obeyBare(verb string, o order) (any, error) {
+	switch verb {
 	case "join":
 		return m.list.Join(o.Addresses)
 	case "leave":
 		return nil, m.list.Leave(5 * time.Second)
 	default:
-		return nil, fmt.Errorf("a bare member does not know %q", o.Verb)
+		return nil, fmt.Errorf("a bare member does not know %q", verb)
 	}
 }
 
-func (m *member) obeySerf(o order) (any, error) {
-	switch o.Verb {
+func (m *member) obeySerf(verb string, o order) (any, error) {
+	switch verb {
 	case "join":
 		return m.serf.Join(o.Addresses, o.IgnoreOld)
 	case "leave":
@@ -103,7 +103,7 @@ func (m *member) obeySerf(o order) (any, error) {
 		}
 		return nil, m.serf.RemoveFailedNode(o.Name)
 	default:
-		return nil, fmt.Errorf("a serf member does not know %q", o.Verb)
+		return nil, fmt.Errorf("a serf member does not know %q", verb)
 	}
 }
 
