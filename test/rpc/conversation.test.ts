@@ -9,7 +9,7 @@ import { ValueSplitter } from '../../src/wire/rpc/values.ts';
 import { YamuxSession } from '../../src/wire/yamux/session.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { ECHO, echo, echoMethods, WRITE } from '../support/rpc-fixture.ts';
-import { collect, settle, streamPair } from '../support/stream-pair.ts';
+import { collect, settle, streamPair, type TestStream } from '../support/stream-pair.ts';
 
 function conversation(methods: readonly ServedMethod[] = echoMethods()) {
   const [near, far] = streamPair();
@@ -36,6 +36,11 @@ function conversation(methods: readonly ServedMethod[] = echoMethods()) {
     near.write(encodeRequest({ ServiceMethod: name, Seq: seq }, body));
   };
   return { near, far, server, got, answers, ask };
+}
+
+interface Multi {
+  readonly session: YamuxSession;
+  readonly far: TestStream;
 }
 
 describe('a conversation', () => {
@@ -193,6 +198,32 @@ describe('a conversation', () => {
     const bytes = (): number => read.reduce((sum, { bytes }) => sum + bytes().length, 0);
     for (let turn = 0; turn < 4_000 && bytes() < 6 * TEXT.length; turn++) await settle();
     expect(bytes()).toBeGreaterThan(6 * TEXT.length);
+  });
+
+  it('ends a session that begins more large requests than fit, and no other', async () => {
+    const clock = new ManualClock();
+    const server = new RpcServer({ clock, methods: echoMethods() });
+    const [hostile, fine] = [0, 1].map(() => {
+      const [near, far] = streamPair();
+      server.serveMulti(far);
+      return { session: new YamuxSession({ connection: near, role: 'client', clock }), far };
+    }) as [Multi, Multi];
+    const other = await fine.session.openStream();
+    const heard = collect(other);
+    // Each announces 60 MiB in a request, and sends nearly all of it.
+    const header = { ServiceMethod: 'Test.Echo', Seq: 1 };
+    const begun = encodeRequest(header, Buffer.of(0xdb, 3, 0xc0, 0, 0));
+    const most = Buffer.alloc(60 * 1024 * 1024 - 1);
+    for (let n = 0; n < 5; n++) {
+      const stream = await hostile.session.openStream();
+      stream.write(begun);
+      stream.write(most);
+    }
+    for (let turn = 0; turn < 4_000 && !hostile.far.destroyed; turn++) await settle();
+    expect(hostile.far.destroyed).toBe(true);
+    other.write(encodeRequest(header, encode(ECHO.request, echo('still here'))));
+    for (let turn = 0; turn < 10; turn++) await settle();
+    expect(heard.bytes().toString('latin1')).toContain('still here');
   });
 
   it('reads from Seq how often a call was forwarded, and echoes it', async () => {

@@ -30,6 +30,8 @@ export interface ConversationOptions {
   ) => Promise<unknown>;
   /** Calls back when there is room for one more answer to be encoded; at once when absent. */
   readonly whenRoom?: (start: () => void) => void;
+  /** Change in bytes of requests that are kept because they are not complete, or not due. */
+  readonly held?: (delta: number) => void;
   /** A request was answered: its method's name and the error text, '' for success. */
   readonly answered?: (method: string, error: string) => void;
   /** The stream is gone. */
@@ -52,6 +54,7 @@ class Conversation {
   #paused = false;
   #ended = false;
   #over = false;
+  #heldBytes = 0;
 
   constructor(stream: ByteStream, options: ConversationOptions) {
     this.#stream = stream;
@@ -73,6 +76,7 @@ class Conversation {
   #data(chunk: Uint8Array): void {
     if (this.#over) return;
     this.#splitter.feed(chunk);
+    this.#hold(this.#splitter.heldBytes);
     if (this.#busy && this.#splitter.heldBytes > PIPELINED_BYTES_MAX) {
       this.#paused = true;
       this.#stream.pause();
@@ -86,8 +90,15 @@ class Conversation {
     else if (this.#blockingQuery) this.#abort.abort();
   }
 
+  #hold(bytes: number): void {
+    const delta = bytes - this.#heldBytes;
+    this.#heldBytes = bytes;
+    if (delta !== 0) this.#options.held?.(delta);
+  }
+
   #closed(): void {
     this.#over = true;
+    this.#hold(0);
     this.#abort.abort();
     this.#options.over?.();
   }
@@ -172,6 +183,7 @@ class Conversation {
     this.#blockingQuery = false;
     if (this.#over) return;
     this.#splitter.resume();
+    this.#hold(this.#splitter.heldBytes);
     if (this.#busy) return;
     if (this.#ended) this.#finish();
     else if (this.#paused) {

@@ -9,6 +9,12 @@ import type { RpcOrigin, ServedMethod } from '../method.ts';
 import { type ConversationOptions, serveConversation } from './conversation.ts';
 import { RpcRegistry } from './registry.ts';
 
+/**
+ * Bytes of incomplete requests that the streams of one session may keep; beyond it the session ends.
+ * Enough for four of the largest at a time.
+ */
+export const SESSION_REQUEST_BYTES_MAX = 256 * 1024 * 1024;
+
 export interface RpcServerOptions {
   readonly clock: Clock;
   readonly methods: readonly ServedMethod[];
@@ -59,13 +65,18 @@ export class RpcServer {
   serveMulti(connection: ByteStream): void {
     this.#counts.connections += 1;
     this.#counts.sessions += 1;
+    let heldBytes = 0;
+    const held = (delta: number): void => {
+      heldBytes += delta;
+      if (heldBytes > SESSION_REQUEST_BYTES_MAX) session.close();
+    };
     const session = new YamuxSession({
       connection,
       role: 'server',
       clock: this.#clock,
       accepted: (stream) => {
         this.#counts.streams += 1;
-        this.#converse(stream, { whenRoom: (start) => session.whenRoom(stream, start) });
+        this.#converse(stream, { whenRoom: (start) => session.whenRoom(stream, start), held });
       },
       closed: () => this.#sessions.delete(session),
     });
@@ -79,7 +90,7 @@ export class RpcServer {
     this.#singles.clear();
   }
 
-  #converse(stream: ByteStream, more: Pick<ConversationOptions, 'over' | 'whenRoom'>): void {
+  #converse(stream: ByteStream, more: Partial<ConversationOptions>): void {
     serveConversation(stream, {
       registry: this.registry,
       dispatch: this.#dispatch,
