@@ -1,7 +1,7 @@
 // Pools of our members and HashiCorp's own, of today's libraries and of those in Consul 1.9.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LAN_TIMING } from '../../machines/gossip/config.ts';
@@ -23,7 +23,7 @@ import {
   poolOf,
   untilTogether,
 } from './peers/gossip-peer.ts';
-import { figure, pause, until } from './program.ts';
+import { figure, pause, skipLoudly, until } from './program.ts';
 
 const LIMIT_MS = 15_000;
 const VERSIONS = [
@@ -33,6 +33,11 @@ const VERSIONS = [
 
 const KEYS = [7, 8, 9].map((byte) => Buffer.alloc(16, byte).toString('base64'));
 const [KEY = '', SECOND_KEY = '', THIRD_KEY = ''] = KEYS;
+
+const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
+  addresses?.some(({ address }) => address === '::1'),
+);
+if (!hasIpv6) skipLoudly('gossip over IPv6', 'this machine has no ::1');
 
 const folder = mkdtempSync(joinPath(tmpdir(), 'mobius-go-gossip-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -136,6 +141,74 @@ describe.each(VERSIONS)('with $libraries', ({ variant }) => {
       const ours = (await b.members()).find((member) => member.Name === 'ours-x');
       const theirs = x.view()?.members.get('go-a')?.tags['color'];
       return theirs === 'blue' && ours?.Tags?.['color'] === 'red';
+    });
+  });
+
+  test.skipIf(!hasIpv6)('one pool over IPv6', async () => {
+    const a = await pool.go('go-a', { Bind: '::1' });
+    const b = await pool.go('go-b', { Bind: '::1' });
+    const x = await pool.ours('ours-x', {}, { address: '::1' });
+    expect(await join(x, a.address)).toBe(1);
+    expect(await b.join(addressOf(x))).toBe(1);
+    await untilTogether([a, b], [x]);
+    await a.order('event', { Name: 'deploy', Payload: '' });
+    await until('ours hears of the event', LIMIT_MS, () => x.events.length === 1);
+    const told = await a.query({ Name: 'up', Payload: '', Relay: 1 });
+    expect([...told.Acks].sort()).toEqual(['go-a', 'go-b', 'ours-x']);
+    await a.gate({ DropPacketsIn: true });
+    await until('pings over streams are answered', LIMIT_MS, () => {
+      return logged(x, 'Was able to connect to go-a') && a.logged('Was able to connect to ours-x');
+    });
+  });
+
+  test('what happened before a join is told to those who want it', async () => {
+    const { go, ours } = await standing(['go-a'], ['ours-x']);
+    const [a] = go as [GoMember];
+    const [x] = ours as [GossipMember];
+    const past = ['first', 'second', 'third'];
+    for (const name of past.slice(0, 2)) await a.order('event', { Name: name, Payload: '' });
+    await until('ours hears of them', LIMIT_MS, () => x.events.length === 2);
+    const payload = Buffer.from('p');
+    await ask(x, { type: 'user-event.fire', name: 'third', payload, coalesce: false });
+    await until('its peer hears of it', LIMIT_MS, () => a.heard('event').length === 3);
+    const b = await pool.go('go-b');
+    await b.join(addressOf(x));
+    const y = await pool.ours('ours-y');
+    const addresses = [a.address];
+    await ask(y, { type: 'members.join', addresses, oldEvents: 'replay' });
+    await until('both know the past', LIMIT_MS, () => {
+      const heard = b.heard('event').map(({ name }) => name);
+      const told = y.events.map(({ name }) => name);
+      return past.every((name) => heard.includes(name) && told.includes(name));
+    });
+    const c = await pool.go('go-c');
+    expect(await c.order('join', { Addresses: [addressOf(x)], IgnoreOld: true })).toBe(1);
+    const z = await pool.ours('ours-z');
+    expect(await join(z, a.address)).toBe(1);
+    await untilTogether([a, b, c], [x, y, z]);
+    expect([...c.heard('event'), ...z.events]).toEqual([]);
+  });
+
+  test('a member of ours that is started again comes back by what it has written down', async () => {
+    const { go, ours } = await standing(['go-a'], ['ours-x']);
+    const [a] = go as [GoMember];
+    const [x] = ours as [GossipMember];
+    const snapshot = joinPath(folder, `snapshot-${process.hrtime.bigint()}`);
+    const first = await pool.ours('ours-back', {}, { snapshot });
+    expect(await join(first, a.address)).toBe(1);
+    await untilTogether([a], [x, first]);
+    const { port } = first.transport.endpoint;
+    await until('it is written down', LIMIT_MS, () => {
+      return existsSync(snapshot) && readFileSync(snapshot, 'utf8').includes('alive: go-a');
+    });
+    first.kill();
+    await first.transport.close();
+    await until('it has failed', LIMIT_MS, async () => (await a.status('ours-back')) === 'failed');
+    const again = await pool.ours('ours-back', { tags: { role: 'new' } }, { snapshot, port });
+    await untilTogether([a], [x, again]);
+    await until('its new tags are known', LIMIT_MS, async () => {
+      const seen = (await a.members()).find(({ Name }) => Name === 'ours-back');
+      return seen?.Tags?.['role'] === 'new';
     });
   });
 
@@ -248,8 +321,10 @@ describe.each(VERSIONS)('with $libraries', ({ variant }) => {
     // memberlist of Consul 1.9 miscounts compounds of more than 127 parts, and so gets fewer.
     const count = variant === undefined ? 240 : 100;
     const packetBytesMax = 60_000;
-    const a = await pool.go('go-a', { PacketBytes: packetBytesMax });
-    const b = await pool.go('go-b', { PacketBytes: packetBytesMax });
+    // No push/pull of the default interval comes in between.
+    const options = { PacketBytes: packetBytesMax, PushPullIntervalMs: 60_000 };
+    const a = await pool.go('go-a', options);
+    const b = await pool.go('go-b', options);
     const x = await pool.ours('ours-x', { timing: { ...LAN_TIMING, packetBytesMax } });
     for (const go of [a, b]) expect(await go.join(addressOf(x))).toBe(1);
     await untilTogether([a, b], [x]);

@@ -109,6 +109,15 @@ describe.skipIf(path === null)("HashiCorp's RPC server", () => {
     expect(smallMs).toBeLessThan(largeMs / 2);
   });
 
+  test('1,000 calls under way at once, more than a peer lets wait for its accept', async () => {
+    const { echo, reported } = await fixture();
+    const calls = Array.from({ length: 1_000 }, (_, at) => echo({ Text: `${at}`, WaitMs: 300 }));
+    const answers = await Promise.all(calls);
+    expect(answers.map(({ Text }) => Number(Text))).toEqual([...answers.keys()]);
+    expect(reported('log')).toEqual([]);
+    expect(reported('session')).toHaveLength(1);
+  });
+
   test('answers of 8 MiB, eight at once', async () => {
     const { echo } = await fixture();
     const answers = await Promise.all(

@@ -131,6 +131,21 @@ describe.skipIf(path === null)("HashiCorp's RPC client", () => {
     await order('close');
   });
 
+  test('2,000 blocking queries of one session are woken by one write', async () => {
+    const order = await dial();
+    await order('put', { Key: 'wake/up', Bytes: 10 });
+    const url = `http://${ADDRESS}:8500/v1/kv/wake/?recurse`;
+    const Index = Number((await fetch(url)).headers.get('x-consul-index'));
+    await order('ask', { Key: 'wake/', Streams: 2_000, Index });
+    await until('all wait', 5_000, async () => (await order('streams')) === 2_000);
+    const began = performance.now();
+    await order('put', { Key: 'wake/up', Bytes: 20 });
+    expect(await order('read')).toBe(2_000 * 20);
+    figure(`2,000 blocking queries woken: ${(performance.now() - began).toFixed(0)} ms`);
+    await until('the streams are over', 5_000, async () => (await order('streams')) === 0);
+    await order('close');
+  });
+
   test('pings are answered while calls are under way', async () => {
     const order = await dial();
     const calls = order('many', { Streams: 16, Calls: 64, Key: 'large/0', Bytes: VALUE_BYTES });

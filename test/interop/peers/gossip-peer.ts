@@ -6,6 +6,7 @@ import {
   SERF_TIMING,
   SERF_VERSIONS,
 } from '../../../machines/gossip/config.ts';
+import { joinHostPort } from '../../../src/host-port.ts';
 import { createNodeWorld } from '../../../src/world/node/node-world.ts';
 import {
   type GossipMember,
@@ -19,8 +20,11 @@ import { LinePeer } from './line-peer.ts';
 export const ADDRESS = `${NETWORK}.11.1`;
 export const OTHER_ADDRESS = `${NETWORK}.11.2`;
 
-/** Timers that make a failure show within a second or two, for both sides. */
-export const FAST = { probeIntervalMs: 200, probeTimeoutMs: 100 };
+/**
+ * Timers that make a failure show within a second or two, for both sides, and tables meet so often
+ * that what gossip happens to miss is soon made good.
+ */
+export const FAST = { probeIntervalMs: 200, probeTimeoutMs: 100, pushPullIntervalMs: 1_500 };
 const OUR_TIMING = { ...LAN_TIMING, ...FAST };
 
 /** `options` of `peers/gossip/member.go`. */
@@ -111,15 +115,20 @@ export class MixedPool {
     const peer = this.#peer;
     const order = <T = null>(verb: string, fields: object = {}): Promise<T> =>
       peer.order<T>(verb, { ...fields, Node: name });
-    const { probeIntervalMs: ProbeIntervalMs, probeTimeoutMs: ProbeTimeoutMs } = FAST;
-    const Options = { Bind: ADDRESS, ProbeIntervalMs, ProbeTimeoutMs, ...options };
+    const Options = {
+      Bind: ADDRESS,
+      ProbeIntervalMs: FAST.probeIntervalMs,
+      ProbeTimeoutMs: FAST.probeTimeoutMs,
+      PushPullIntervalMs: FAST.pushPullIntervalMs,
+      ...options,
+    };
     const port = await order<number>('start', { Options });
     const said = (kind: GossipReport['Kind']) =>
       peer.reports.filter((report) => report.Node === name && report.Kind === kind);
     const members = (): Promise<readonly SeenMember[]> => order('members');
     return {
       name,
-      address: `${Options.Bind}:${port}`,
+      address: joinHostPort(Options.Bind, port),
       order,
       join: (...addresses) => order('join', { Addresses: addresses }),
       members,
@@ -170,7 +179,8 @@ export class MixedPool {
 }
 
 export function addressOf(member: GossipMember): string {
-  return `${ADDRESS}:${member.transport.endpoint.port}`;
+  const { address, port } = member.transport.endpoint;
+  return joinHostPort(address, port);
 }
 
 /** Joins; answers how many took part. */
@@ -188,17 +198,24 @@ export function logged(member: GossipMember, text: string): boolean {
 }
 
 /** Waits until each of the members sees each other, and itself, alive. */
-export function untilTogether(
+export async function untilTogether(
   go: readonly GoMember[],
   ours: readonly GossipMember[],
 ): Promise<void> {
   const names = [...go, ...ours].map((member) => member.name);
-  return until(`${names.join(', ')} together`, 10_000, async () => {
+  let missing: string[] = [];
+  const looked = async (): Promise<boolean> => {
+    missing = [];
     for (const name of names) {
-      if (!ours.every((member) => member.status(name) === 'alive')) return false;
-      for (const member of go) if ((await member.status(name)) !== 'alive') return false;
+      for (const member of [...ours, ...go]) {
+        const status = await member.status(name);
+        if (status !== 'alive') missing.push(`${name} is ${status} to ${member.name}`);
+      }
     }
-    return true;
+    return missing.length === 0;
+  };
+  await until('all together', 10_000, looked).catch((error: Error) => {
+    throw new Error(`${error.message}: ${missing.join(', ')}`);
   });
 }
 
