@@ -10,7 +10,7 @@
 
 import { crc32 } from 'node:zlib';
 import type { LogPoint } from '../../machines/raft/log-view.ts';
-import { decode, encode, struct, u64 } from '../../src/wire/msgpack/schema.ts';
+import { encode, struct, tryDecode, u64 } from '../../src/wire/msgpack/schema.ts';
 import { LogEntry } from '../../src/wire/raft/log-entry.ts';
 
 /** What a record says: an entry (in place of everything from its index on), or a new beginning. */
@@ -94,7 +94,12 @@ function encodeRecord(record: LogRecord): readonly Buffer[] {
 
 export type FrameRead =
   | { readonly ok: true; readonly records: readonly LogRecord[]; readonly next: number }
-  | { readonly ok: false; readonly reason: string };
+  /** `damaged`: the frame was written whole, so that this is not what a crash leaves. */
+  | { readonly ok: false; readonly damaged: boolean; readonly reason: string };
+
+function unread(reason: string): FrameRead {
+  return { ok: false, damaged: false, reason };
+}
 
 /** Reads the frame at `offset`; `next` is the offset behind it. */
 export function decodeFrame(
@@ -104,14 +109,16 @@ export function decodeFrame(
   salt: number,
 ): FrameRead {
   const header = frameHeaderAt(bytes, offset, salt);
-  if (header === undefined) return { ok: false, reason: 'the frame header does not check' };
-  if (header.number !== number) return { ok: false, reason: `frame ${header.number} in its place` };
+  if (header === undefined) return unread('the frame header does not check');
+  if (header.number !== number) return unread(`frame ${header.number} in its place`);
   const start = offset + FRAME_HEADER_BYTES;
   const end = start + header.length;
-  if (end > bytes.length) return { ok: false, reason: 'the frame is cut off' };
+  if (end > bytes.length) return unread('the frame is cut off');
   const payload = bytes.subarray(start, end);
-  if (crc32(payload) !== header.checksum) return { ok: false, reason: 'the frame does not check' };
-  return { ok: true, records: decodeRecords(payload), next: end };
+  if (crc32(payload) !== header.checksum) return unread('the frame does not check');
+  const records = decodeRecords(payload);
+  if (typeof records !== 'string') return { ok: true, records, next: end };
+  return { ok: false, damaged: true, reason: records };
 }
 
 interface FrameHeader {
@@ -148,23 +155,30 @@ export function laterFrameExists(
   return false;
 }
 
-function decodeRecords(payload: Buffer): readonly LogRecord[] {
+/** The records of a sound frame, or why they cannot be read. */
+function decodeRecords(payload: Buffer): readonly LogRecord[] | string {
   const records: LogRecord[] = [];
   for (let offset = 0; offset < payload.length; ) {
-    const length = payload.readUInt32BE(offset);
     const start = offset + RECORD_HEADER_BYTES;
-    const body = payload.subarray(start, start + length);
-    if (crc32(body) !== payload.readUInt32BE(offset + 4)) {
-      throw new Error(`record at ${offset} of a sound frame does not check`);
-    }
-    records.push(decodeRecord(payload[offset + 8] as number, body));
-    offset = start + length;
+    const end = start <= payload.length ? start + payload.readUInt32BE(offset) : start;
+    const place = `record at ${offset} of a sound frame`;
+    if (end > payload.length) return `${place} is cut off`;
+    const body = payload.subarray(start, end);
+    if (crc32(body) !== payload.readUInt32BE(offset + 4)) return `${place} does not check`;
+    const record = decodeRecord(payload[offset + 8] as number, body);
+    if (typeof record === 'string') return `${place}: ${record}`;
+    records.push(record);
+    offset = end;
   }
   return records;
 }
 
-function decodeRecord(kind: number, body: Buffer): LogRecord {
-  if (kind === 0) return { kind: 'entry', entry: decode(LogEntry, body) };
-  const { Index, Term } = decode(Reset, body);
-  return { kind: 'reset', at: { index: Index, term: Term } };
+function decodeRecord(kind: number, body: Buffer): LogRecord | string {
+  if (kind === 0) {
+    const entry = tryDecode(LogEntry, body);
+    return entry.ok ? { kind: 'entry', entry: entry.value } : entry.text;
+  }
+  const reset = tryDecode(Reset, body);
+  if (!reset.ok) return reset.text;
+  return { kind: 'reset', at: { index: reset.value.Index, term: reset.value.Term } };
 }

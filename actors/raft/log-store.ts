@@ -245,6 +245,7 @@ export class LogStore {
     let frames = 0;
     while (offset < bytes.length) {
       const frame = decodeFrame(bytes, offset, frames, salt);
+      if (!frame.ok && frame.damaged) throw new CorruptLogError(path, offset, frame.reason);
       if (!frame.ok) return { offset, frames, salt, reason: frame.reason };
       for (const record of frame.records) {
         const fault = replay.take(record);

@@ -23,7 +23,7 @@ import {
   uriName,
   usage,
 } from '../tls/pki/x509.ts';
-import { goTimeFromUnixMs, ZERO_TIME } from '../wire/msgpack/time.ts';
+import { type GoTime, goTimeFromUnixMs, ZERO_TIME } from '../wire/msgpack/time.ts';
 import type { Random } from '../world/world.ts';
 
 /** Identities of the mesh live under `<cluster id>.consul`, whatever the DNS domain is. */
@@ -170,14 +170,20 @@ export function rootRecord(certPem: string, clusterId: string): Partial<CARoot> 
     SerialNumber: BigInt.asUintN(64, BigInt(`0x${certificate.serialNumber}`)),
     SigningKeyID: signingKeyId(certPem),
     ExternalTrustDomain: clusterId,
-    NotBefore: goTimeFromUnixMs(Date.parse(certificate.validFrom)),
-    NotAfter: goTimeFromUnixMs(Date.parse(certificate.validTo)),
+    NotBefore: timeOf(certificate.validFrom),
+    NotAfter: timeOf(certificate.validTo),
     RootCert: certPem,
     Active: true,
     RotatedOutAt: ZERO_TIME,
     PrivateKeyType: rsa ? 'rsa' : 'ec',
     PrivateKeyBits: rsa ? (asymmetricKeyDetails?.modulusLength ?? 0) : curveBits(certificate),
   };
+}
+
+function timeOf(text: string): GoTime {
+  const unixMs = Date.parse(text);
+  if (Number.isNaN(unixMs)) throw new PkiError(`the certificate has no time but "${text}"`);
+  return goTimeFromUnixMs(unixMs);
 }
 
 /** Bytes as lower-case hex pairs with colons. */
@@ -187,7 +193,10 @@ export function hexPairs(bytes: Uint8Array): string {
 
 function readCertificate(pem: string): X509Certificate {
   try {
-    return new X509Certificate(pem);
+    const certificate = new X509Certificate(pem);
+    // The key is read when it is asked for, and may be of no kind that is known.
+    if (certificate.publicKey.type === 'public') return certificate;
+    throw new Error('the key is not a public one');
   } catch (cause) {
     throw new PkiError('failed to read the certificate', { cause });
   }

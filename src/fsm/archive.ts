@@ -199,7 +199,7 @@ function readHeader(header: Buffer): { name: string; size: number; type: string 
     header.toString('latin1', start, start + size).replace(/\0[\s\S]*$/, '');
   const stated = Number.parseInt(text(FIELDS.checksum).trim(), 8);
   const size = Number.parseInt(text(FIELDS.size).trim() || '0', 8);
-  if (stated !== checksum(header) || !Number.isSafeInteger(size)) {
+  if (stated !== checksum(header) || !Number.isSafeInteger(size) || size < 0) {
     throw unreadable('failed reading snapshot: archive/tar: invalid tar header');
   }
   return { name: text(FIELDS.name), size, type: header.toString('latin1', 156, 157) };
@@ -226,21 +226,55 @@ function verifySums(members: ReadonlyMap<string, Buffer>): void {
 
 function parseMeta(content: Buffer | undefined): ArchiveMeta | null {
   if (content === undefined) return null;
-  let parsed: Partial<ArchiveMeta> | null;
+  let parsed: unknown;
   try {
-    parsed = JSON.parse(content.toString('utf8')) as Partial<ArchiveMeta> | null;
+    parsed = JSON.parse(content.toString('utf8'));
   } catch (error) {
-    const text = textOf(error);
-    throw unreadable(`failed to decode snapshot metadata: ${text}`);
+    throw badMeta(textOf(error));
   }
+  const meta = fieldsOf(parsed);
+  const configuration = fieldsOf(meta['Configuration']);
   return {
-    Version: Number(parsed?.Version ?? 0),
-    ID: String(parsed?.ID ?? ''),
-    Index: Number(parsed?.Index ?? 0),
-    Term: Number(parsed?.Term ?? 0),
-    Peers: String(parsed?.Peers ?? ''),
-    Configuration: { Servers: parsed?.Configuration?.Servers ?? [] },
-    ConfigurationIndex: Number(parsed?.ConfigurationIndex ?? 0),
-    Size: Number(parsed?.Size ?? 0),
+    Version: numberOf(meta, 'Version'),
+    ID: stringOf(meta, 'ID'),
+    Index: numberOf(meta, 'Index'),
+    Term: numberOf(meta, 'Term'),
+    Peers: stringOf(meta, 'Peers'),
+    Configuration: { Servers: serversOf(configuration['Servers'] ?? []) },
+    ConfigurationIndex: numberOf(meta, 'ConfigurationIndex'),
+    Size: numberOf(meta, 'Size'),
   };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function badMeta(text: string): DecodeError {
+  return unreadable(`failed to decode snapshot metadata: ${text}`);
+}
+
+function fieldsOf(value: unknown): Fields {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw badMeta('an object was expected');
+  return value as Fields;
+}
+
+function numberOf(fields: Fields, name: string): number {
+  const value = fields[name] ?? 0;
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw badMeta(`${name} is not a number that counts`);
+}
+
+function stringOf(fields: Fields, name: string): string {
+  const value = fields[name] ?? '';
+  if (typeof value === 'string') return value;
+  throw badMeta(`${name} is not a text`);
+}
+
+function serversOf(value: unknown): readonly ArchiveServer[] {
+  if (!Array.isArray(value)) throw badMeta('Servers is not a list');
+  return value.map(fieldsOf).map((server) => ({
+    Suffrage: numberOf(server, 'Suffrage'),
+    ID: stringOf(server, 'ID'),
+    Address: stringOf(server, 'Address'),
+  }));
 }

@@ -28,6 +28,7 @@ import { keptService } from '../store/write/service.ts';
 import { insertSession } from '../store/write/session.ts';
 import { IncompleteError, MalformedError, MsgpackReader } from '../wire/msgpack/reader.ts';
 import type { Codec } from '../wire/msgpack/schema.ts';
+import { ValueSplitter } from '../wire/rpc/values.ts';
 import type { PendingChunks } from './chunking.ts';
 import { COMMAND_TYPES } from './command-types.ts';
 import type { DecodeError } from './errors.ts';
@@ -64,28 +65,32 @@ export async function restoreState(
 
 class Restorer {
   readonly #store = new Store();
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #splitter = new ValueSplitter(
+    {
+      value: (bytes) => this.#value(bytes),
+      failed: (reason) => {
+        throw undecodable(`snapshot is not readable near byte ${this.#offset}: ${reason}`);
+      },
+    },
+    Number.MAX_SAFE_INTEGER,
+  );
   #offset = 0;
   #lastIndex: number | null = null;
+  /** Of the record whose body comes next. */
+  #type: number | undefined;
   #sawIndexRow = false;
   #pendingChunks: PendingChunks = new Map();
   readonly #skippedTypes = new Map<number, number>();
 
   /** Reads all records that are complete. */
   add(chunk: Uint8Array): void {
-    this.#pending = this.#pending.length === 0 ? Buffer.from(chunk) : this.#join(chunk);
-    const reader = new MsgpackReader(this.#pending);
-    let done = 0;
-    while (!reader.atEnd && this.#readOne(reader)) done = reader.offset;
-    this.#offset += done;
-    this.#pending = this.#pending.subarray(done);
+    this.#splitter.feed(chunk);
   }
 
   finish(): RestoredState {
+    const cut = this.#splitter.heldBytes > 0 || this.#type !== undefined;
+    if (cut) throw undecodable(`snapshot ends within a record, at byte ${this.#offset}`);
     if (this.#lastIndex === null) throw undecodable('snapshot is empty');
-    if (this.#pending.length > 0) {
-      throw undecodable(`snapshot ends within a record, at byte ${this.#offset}`);
-    }
     const lastIndex = this.#lastIndex;
     if (!this.#sawIndexRow && lastIndex > 0) {
       this.#store.apply(lastIndex, (tx) => tx.bump('nodes', 'checks'));
@@ -98,27 +103,25 @@ class Restorer {
     };
   }
 
-  #join(chunk: Uint8Array): Buffer {
-    return Buffer.concat([this.#pending, chunk]);
-  }
-
-  /** Reads the header or a record; false when it is not complete. */
-  #readOne(reader: MsgpackReader): boolean {
+  /** The header, then types and bodies in turn: a type below 128 is a msgpack value of its own. */
+  #value(bytes: Buffer): boolean {
     try {
+      const reader = new MsgpackReader(bytes);
       if (this.#lastIndex === null) this.#lastIndex = SnapshotHeader.decode(reader).LastIndex;
-      else this.#readRecord(reader, this.#lastIndex);
-      return true;
+      else if (this.#type === undefined) this.#type = bytes[0];
+      else this.#readRecord(this.#type, reader, this.#lastIndex);
+      if (this.#type !== undefined) refuseForeignType(this.#type);
     } catch (error) {
-      if (error instanceof IncompleteError) return false;
-      if (!(error instanceof MalformedError)) throw error;
-      const at = this.#offset + reader.offset;
-      throw undecodable(`snapshot is not readable near byte ${at}: ${error.message}`, error);
+      if (!(error instanceof IncompleteError) && !(error instanceof MalformedError)) throw error;
+      const text = `snapshot is not readable near byte ${this.#offset}: ${error.message}`;
+      throw undecodable(text, error);
     }
+    this.#offset += bytes.length;
+    return true;
   }
 
-  #readRecord(reader: MsgpackReader, lastIndex: number): void {
-    const type = reader.bytes[reader.offset] ?? 0;
-    reader.offset += 1;
+  #readRecord(type: number, reader: MsgpackReader, lastIndex: number): void {
+    this.#type = undefined;
     const record = RECORDS.get(type);
     if (record !== undefined) {
       const restore = record(reader);
@@ -127,18 +130,17 @@ class Restorer {
     } else if (type === COMMAND_TYPES.ChunkingState) {
       this.#pendingChunks = ChunkingState.decode(reader).ChunkMap;
     } else {
-      this.#skip(reader, type);
+      this.#skippedTypes.set(type, (this.#skippedTypes.get(type) ?? 0) + 1);
     }
   }
+}
 
-  #skip(reader: MsgpackReader, type: number): void {
-    if (type >= ENTERPRISE_TYPES_FIRST) throw enterpriseRecord(type);
-    if (type < LATER_TYPES_FIRST && type !== COMMAND_TYPES.ACL) {
-      throw undecodable(`Unrecognized msg type ${type}`);
-    }
-    reader.skip();
-    this.#skippedTypes.set(type, (this.#skippedTypes.get(type) ?? 0) + 1);
-  }
+/** Types that are neither known nor of a later version. */
+function refuseForeignType(type: number): void {
+  if (type >= ENTERPRISE_TYPES_FIRST) throw enterpriseRecord(type);
+  const known = RECORDS.has(type) || type === COMMAND_TYPES.ChunkingState;
+  if (known || type >= LATER_TYPES_FIRST || type === COMMAND_TYPES.ACL) return;
+  throw undecodable(`Unrecognized msg type ${type}`);
 }
 
 function enterpriseRecord(type: number): DecodeError {

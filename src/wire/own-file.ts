@@ -18,11 +18,15 @@ export function encodeOwnFile(value: unknown): Buffer {
   return file;
 }
 
-/** What the file holds; `undefined` when a byte of it is not what was written. */
+/** What the file holds; `undefined` when it is not what `encodeOwnFile` makes. */
 export function decodeOwnFile(file: Uint8Array): { readonly value: unknown } | undefined {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (bytes.length <= CHECKSUM_BYTES) return undefined;
   const body = bytes.subarray(CHECKSUM_BYTES);
   if (bytes.readUInt32BE() !== crc32(body)) return undefined;
-  return { value: packr.unpack(body) };
+  try {
+    return { value: packr.unpack(body) };
+  } catch {
+    return undefined;
+  }
 }

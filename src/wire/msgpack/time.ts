@@ -11,6 +11,9 @@ import type { Codec } from './schema.ts';
 const UNIX_TO_ABSOLUTE_SECONDS = 62_135_596_800;
 const ENCODED_BYTES = 15;
 const VERSION = 1;
+/** The last second of the year 9999: later times have no text (RFC 3339). */
+const LAST_ABSOLUTE_SECOND = 315_537_897_599;
+const NANOSECONDS_MAX = 999_999_999;
 const UTC = -1;
 
 /** A point in time as Go keeps it. */
@@ -105,9 +108,14 @@ export const time: Codec<GoTime> = {
     ) {
       throw new MalformedError(`time of ${encoded.length} bytes, version ${version}`);
     }
+    const seconds = Number(encoded.readBigInt64BE(1));
+    const nanoseconds = encoded.readUInt32BE(9);
+    if (seconds < 0 || seconds > LAST_ABSOLUTE_SECOND || nanoseconds > NANOSECONDS_MAX) {
+      throw new MalformedError(`time of second ${seconds}, nanosecond ${nanoseconds}`);
+    }
     return {
-      unixSeconds: Number(encoded.readBigInt64BE(1) - BigInt(UNIX_TO_ABSOLUTE_SECONDS)),
-      nanoseconds: encoded.readUInt32BE(9),
+      unixSeconds: seconds - UNIX_TO_ABSOLUTE_SECONDS,
+      nanoseconds,
       zoneMinutes: encoded.readInt16BE(13),
     };
   },
