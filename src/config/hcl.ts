@@ -29,7 +29,7 @@ export function parseHcl(text: string): HclObject {
 
 const IDENTIFIER = /[\p{L}_][\p{L}\p{N}_.-]*/uy;
 const NUMBER = /-?(?:0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/y;
-const BLANKS = /(?:\s+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*/y;
+const BLANK = /\s+|#[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\//y;
 const HEREDOC = /<<(-?)([\p{L}\p{N}_]+)\r?\n/uy;
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -214,8 +214,10 @@ class Parser {
     if (this.#depth > HCL_DEPTH_MAX) throw this.#error('nested too deeply');
   }
 
+  /** One after the other: an expression that repeats them runs out of stack in long texts. */
   #skip(): void {
-    this.#match(BLANKS);
+    let found = this.#match(BLANK);
+    while (found !== undefined) found = this.#match(BLANK);
   }
 
   #match(pattern: RegExp): string | undefined {

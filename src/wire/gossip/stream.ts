@@ -5,6 +5,7 @@
  */
 
 import { IncompleteError, MalformedError, MsgpackReader } from '../msgpack/reader.ts';
+import { ValueScanner } from '../msgpack/scanner.ts';
 import type { Codec } from '../msgpack/schema.ts';
 import { MsgpackWriter } from '../msgpack/writer.ts';
 import {
@@ -240,10 +241,25 @@ function tooLarge(bytes: number): StreamProgress {
   return failed(`Remote node state is larger than limit (${bytes})`, 'tell');
 }
 
+/** What may stand on a stream; all begin with a msgpack value. */
+const STREAM_TYPES: ReadonlySet<number> = new Set([
+  MESSAGE_TYPE.compress,
+  MESSAGE_TYPE.pushPull,
+  MESSAGE_TYPE.user,
+  MESSAGE_TYPE.ping,
+  MESSAGE_TYPE.ackResp,
+  MESSAGE_TYPE.err,
+]);
+
 type Supply = 'complete' | 'more may come';
 
-/** Decodes the plain message; keeps what it has between calls, so that nothing is decoded twice. */
+/**
+ * Decodes the plain message. Keeps what it has between calls and looks at every byte once, however
+ * small the pieces are.
+ */
 class BodyParser {
+  readonly #scanner = new ValueScanner();
+  #scannedTo = 0;
   #header: {
     readonly Nodes: number;
     readonly UserStateLen: number;
@@ -257,6 +273,7 @@ class BodyParser {
     if (type === undefined) {
       return supply === 'complete' ? failed('empty message', 'silent') : INCOMPLETE;
     }
+    this.#scannedTo = Math.max(this.#scannedTo, start + 1);
     try {
       return this.#message(data, start, type, supply);
     } catch (error) {
@@ -268,7 +285,17 @@ class BodyParser {
     }
   }
 
+  /** Whether the value at hand is there as a whole, or is none. */
+  #isWhole(data: Buffer): boolean {
+    const end = this.#scanner.scan(data, this.#scannedTo);
+    if (end < 0) return true;
+    this.#scannedTo = end;
+    return this.#scanner.done;
+  }
+
   #message(data: Buffer, start: number, type: number, supply: Supply): StreamProgress {
+    const begins = this.#header === null && STREAM_TYPES.has(type);
+    if (begins && supply !== 'complete' && !this.#isWhole(data)) return INCOMPLETE;
     switch (type) {
       case MESSAGE_TYPE.compress:
         return this.#compressed(data, start);
@@ -288,8 +315,6 @@ class BodyParser {
   }
 
   #compressed(data: Buffer, start: number): StreamProgress {
-    // Skipping first tells whether the wrapper is complete without copying anything.
-    new MsgpackReader(data, start + 1).skip();
     const inner: Read<Buffer> = decompress(data.subarray(start), STREAM_BYTES_MAX);
     if (!inner.ok) return failed(inner.error, 'tell');
     if (inner.value[0] === MESSAGE_TYPE.compress) return failed('compressed twice', 'silent');
@@ -303,13 +328,14 @@ class BodyParser {
       const problem = headerProblem(header);
       if (problem !== null) return failed(problem, 'tell');
       this.#header = header;
-      this.#next = reader.offset;
+      this.#goOn(reader.offset);
     }
     const { Nodes, UserStateLen, Join } = this.#header;
     while (this.#nodes.length < Nodes) {
+      if (supply !== 'complete' && !this.#isWhole(data)) return INCOMPLETE;
       const reader = new MsgpackReader(data, this.#next);
       this.#nodes.push(PushNodeState.decode(reader));
-      this.#next = reader.offset;
+      this.#goOn(reader.offset);
     }
     const end = this.#next + UserStateLen;
     if (data.length < end) {
@@ -321,6 +347,13 @@ class BodyParser {
     }
     const userState = data.subarray(this.#next, end);
     return done({ kind: 'pushPull', join: Join, nodes: this.#nodes, userState });
+  }
+
+  /** To the value behind. */
+  #goOn(offset: number): void {
+    this.#next = offset;
+    this.#scannedTo = offset;
+    this.#scanner.reset();
   }
 }
 

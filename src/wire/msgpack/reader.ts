@@ -17,6 +17,16 @@ export class MalformedError extends Error {
 /** Nesting allowed when skipping or reading values of unknown shape. */
 const DEPTH_MAX = 64;
 
+/**
+ * Memory that one value may take when it is decoded, bytes. A byte on the wire can stand for a
+ * struct of many fields, so that the size of a message alone bounds nothing.
+ */
+export const DECODED_BYTES_MAX = 512 * 1024 * 1024;
+const SLOT_BYTES = 16;
+const ENTRY_BYTES = 64;
+const TEXT_BYTES = 24;
+const VIEW_BYTES = 96;
+
 export type MsgpackKind =
   | 'nil'
   | 'bool'
@@ -31,6 +41,7 @@ export type MsgpackKind =
 export class MsgpackReader {
   readonly bytes: Buffer;
   offset: number;
+  #room = DECODED_BYTES_MAX;
 
   constructor(bytes: Uint8Array, offset = 0) {
     this.bytes = Buffer.isBuffer(bytes)
@@ -41,6 +52,14 @@ export class MsgpackReader {
 
   get atEnd(): boolean {
     return this.offset >= this.bytes.length;
+  }
+
+  /** Counts memory that decoding is about to take. */
+  charge(bytes: number): void {
+    this.#room -= bytes;
+    if (this.#room < 0) {
+      throw new MalformedError(`value takes more than ${DECODED_BYTES_MAX} bytes when decoded`);
+    }
   }
 
   /** The family of the next value, not consumed. */
@@ -121,6 +140,7 @@ export class MsgpackReader {
     const byte = this.#byte();
     const size = this.#rawSize(byte);
     const start = this.#take(size);
+    this.charge(VIEW_BYTES);
     return this.bytes.subarray(start, start + size);
   }
 
@@ -133,6 +153,7 @@ export class MsgpackReader {
     this.offset += 1;
     const size = this.#rawSize(byte);
     const start = this.#take(size);
+    this.charge(TEXT_BYTES + size);
     return this.bytes.toString('utf8', start, start + size);
   }
 
@@ -187,12 +208,16 @@ export class MsgpackReader {
         return textOrBytes(this.raw());
       case 'array': {
         const items: MsgpackAny[] = [];
-        for (let left = this.arrayHeader(); left > 0; left--) items.push(this.any(depth + 1));
+        for (let left = this.arrayHeader(); left > 0; left--) {
+          this.charge(SLOT_BYTES);
+          items.push(this.any(depth + 1));
+        }
         return items;
       }
       case 'map': {
         const entries: [string, MsgpackAny][] = [];
         for (let left = this.mapHeader(); left > 0; left--) {
+          this.charge(ENTRY_BYTES);
           entries.push([this.#anyKey(), this.any(depth + 1)]);
         }
         return Object.fromEntries(entries);

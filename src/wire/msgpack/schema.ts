@@ -9,6 +9,11 @@ import { textOf } from '../../error-text.ts';
 import { MalformedError, type MsgpackAny, MsgpackReader } from './reader.ts';
 import { MsgpackWriter } from './writer.ts';
 
+/** Memory of what is decoded: see `MsgpackReader.charge`. */
+const SLOT_BYTES = 8;
+const ENTRY_BYTES = 64;
+const OBJECT_BYTES = 24;
+
 export interface Codec<T> {
   encode(writer: MsgpackWriter, value: T): void;
   decode(reader: MsgpackReader): T;
@@ -147,7 +152,10 @@ export const bytes: Codec<Uint8Array | null> = {
 
 function byteArray(reader: MsgpackReader): Uint8Array {
   const values: number[] = [];
-  for (let left = reader.arrayHeader(); left > 0; left--) values.push(u8.decode(reader));
+  for (let left = reader.arrayHeader(); left > 0; left--) {
+    reader.charge(SLOT_BYTES);
+    values.push(u8.decode(reader));
+  }
   return Buffer.from(values);
 }
 
@@ -165,7 +173,10 @@ export function slice<T>(item: Codec<T>): Codec<readonly T[] | null> {
     decode(reader) {
       if (reader.tryNil()) return null;
       const items: T[] = [];
-      for (let left = reader.arrayHeader(); left > 0; left--) items.push(item.decode(reader));
+      for (let left = reader.arrayHeader(); left > 0; left--) {
+        reader.charge(SLOT_BYTES);
+        items.push(item.decode(reader));
+      }
       return items;
     },
     zero: () => null,
@@ -206,6 +217,7 @@ export function map<T>(item: Codec<T>): Codec<Readonly<Record<string, T>> | null
       if (reader.tryNil()) return null;
       const entries: [string, T][] = [];
       for (let left = reader.mapHeader(); left > 0; left--) {
+        reader.charge(ENTRY_BYTES);
         entries.push([reader.string(), item.decode(reader)]);
       }
       return Object.fromEntries(entries);
@@ -298,6 +310,8 @@ export function struct<F extends FieldCodecs>(
     return value as T;
   };
 
+  let weight: number | undefined;
+
   return {
     fields: fields as unknown as StructCodec<T>['fields'],
     zero,
@@ -316,6 +330,8 @@ export function struct<F extends FieldCodecs>(
       }
     },
     decode(reader) {
+      weight ??= weightOf(zero());
+      reader.charge(weight);
       const value = zero() as Record<string, unknown>;
       if (reader.tryNil()) return value as T;
       if (reader.peek() === 'array') {
@@ -336,6 +352,13 @@ export function struct<F extends FieldCodecs>(
       return value as T;
     },
   };
+}
+
+/** Memory that a zero value takes, bytes. */
+function weightOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const fields = Object.values(value);
+  return OBJECT_BYTES + fields.reduce((sum, field) => sum + SLOT_BYTES + weightOf(field), 0);
 }
 
 function bytewise(a: string, b: string): number {
