@@ -159,6 +159,11 @@ function byteArray(reader: MsgpackReader): Uint8Array {
   return Buffer.from(values);
 }
 
+/** Number of elements. Go reads a map into a slice as keys and values in turn. */
+function sliceHeader(reader: MsgpackReader): number {
+  return reader.peek() === 'map' ? reader.mapHeader() * 2 : reader.arrayHeader();
+}
+
 /** A slice. `c0` (a nil slice) is `null`. */
 export function slice<T>(item: Codec<T>): Codec<readonly T[] | null> {
   return {
@@ -173,7 +178,7 @@ export function slice<T>(item: Codec<T>): Codec<readonly T[] | null> {
     decode(reader) {
       if (reader.tryNil()) return null;
       const items: T[] = [];
-      for (let left = reader.arrayHeader(); left > 0; left--) {
+      for (let left = sliceHeader(reader); left > 0; left--) {
         reader.charge(SLOT_BYTES);
         items.push(item.decode(reader));
       }

@@ -7,7 +7,7 @@ const INPUT_BYTES_MAX = 4096;
 /** Bytes of a stretched one: what is worse than linear shows at this size. */
 const STRETCHED_BYTES_MAX = 65_536;
 /** One input in so many is stretched. */
-const STRETCH_EVERY = 200;
+const STRETCH_EVERY = 400;
 const CHANGES_MAX = 6;
 const PIECE_BYTES_MAX = 64;
 
