@@ -13,7 +13,8 @@ const UNITS: Readonly<Record<string, number>> = {
 
 const NS_PER_MS = 1e6;
 
-const TERM = /^(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/;
+/** Each digit can be read in one way only, so that no text takes more than one look at it. */
+const TERM = /^(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/;
 
 /** Parses a Go duration to nanoseconds; `null` when it is none. */
 export function parseGoDuration(text: string): number | null {
@@ -40,7 +41,7 @@ export function parseGoDurationMs(text: string): number | null {
 /** Why `time.ParseDuration` refuses a text. */
 export function durationComplaint(text: string): string {
   const rest = text.replace(/^[+-]/, '');
-  const number = /^(\d+\.?\d*|\.\d+)/.exec(rest);
+  const number = /^(\d+(?:\.\d*)?|\.\d+)/.exec(rest);
   if (number === null) return `time: invalid duration ${JSON.stringify(text)}`;
   const unit = /^[^\d.]*/.exec(rest.slice(number[0].length))?.[0] ?? '';
   return unit === ''

@@ -167,7 +167,8 @@ export function rootRecord(certPem: string, clusterId: string): Partial<CARoot> 
   return {
     ID: hexPairs(createHash('sha1').update(certificate.raw).digest()),
     Name: ROOT_NAME,
-    SerialNumber: BigInt.asUintN(64, BigInt(`0x${certificate.serialNumber}`)),
+    // A negative one counts by its amount, as in Go.
+    SerialNumber: BigInt.asUintN(64, BigInt(`0x${certificate.serialNumber.replace('-', '')}`)),
     SigningKeyID: signingKeyId(certPem),
     ExternalTrustDomain: clusterId,
     NotBefore: timeOf(certificate.validFrom),

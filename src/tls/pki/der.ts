@@ -4,6 +4,7 @@
  */
 
 import forge from 'node-forge';
+import { PkiError } from './pki-error.ts';
 
 export type Der = forge.asn1.Asn1;
 
@@ -91,29 +92,35 @@ export function encodeDer(node: Der): Buffer {
   return Buffer.from(asn1.toDer(node).getBytes(), 'latin1');
 }
 
-/** Throws on what is not one DER value. */
+/** Throws a `PkiError` for what is not one DER value. */
 export function decodeDer(bytes: Uint8Array): Der {
   // The type definitions lack the options; bit strings stay as they are, so that encoding what was
   // decoded gives the same bytes.
   const read = asn1.fromDer as unknown as (bytes: string, options: object) => Der;
-  return read(binary(bytes), { strict: true, parseAllBytes: true, decodeBitStrings: false });
+  try {
+    return read(binary(bytes), { strict: true, parseAllBytes: true, decodeBitStrings: false });
+  } catch (cause) {
+    throw new PkiError('not a DER value', { cause });
+  }
 }
 
 /** Items of a constructed value; throws for a primitive one. */
 export function childrenOf(node: Der): readonly Der[] {
-  if (!Array.isArray(node.value)) throw new Error('unexpected DER: a primitive value');
+  if (!Array.isArray(node.value)) throw new PkiError('unexpected DER: a primitive value');
   return node.value;
 }
 
 /** Content of a primitive value; throws for a constructed one. */
 export function contentOf(node: Der): Buffer {
-  if (typeof node.value !== 'string') throw new Error('unexpected DER: a constructed value');
+  if (typeof node.value !== 'string') throw new PkiError('unexpected DER: a constructed value');
   return Buffer.from(node.value, 'latin1');
 }
 
 /** The dotted form of an object identifier. */
 export function dottedOf(node: Der): string {
-  return asn1.derToOid(contentOf(node).toString('latin1'));
+  const content = contentOf(node);
+  if (content.length === 0) throw new PkiError('unexpected DER: an empty object identifier');
+  return asn1.derToOid(content.toString('latin1'));
 }
 
 function primitive(type: forge.asn1.Type, content: string): Der {
