@@ -21,7 +21,7 @@ const DEPTH_MAX = 64;
  * Memory that one value may take when it is decoded, bytes. A byte on the wire can stand for a
  * struct of many fields, so that the size of a message alone bounds nothing.
  */
-export const DECODED_BYTES_MAX = 512 * 1024 * 1024;
+export const DECODED_BYTES_MAX = 256 * 1024 * 1024;
 const SLOT_BYTES = 16;
 const ENTRY_BYTES = 64;
 const TEXT_BYTES = 24;

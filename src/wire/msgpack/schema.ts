@@ -309,13 +309,17 @@ export function struct<F extends FieldCodecs>(
     omitEmpty: omitted.has(name),
   }));
 
+  // Copying one zero value is fast; what is inside of it is shared, and frozen for that reason.
+  let template: Readonly<Record<string, unknown>> | undefined;
+  const makeTemplate = (): Readonly<Record<string, unknown>> =>
+    Object.fromEntries(
+      names.map((name) => [name, Object.freeze((fields[name] as Codec<unknown>).zero())]),
+    );
   const zero = (): T => {
-    const value: Record<string, unknown> = {};
-    for (const name of names) value[name] = (fields[name] as Codec<unknown>).zero();
-    return value as T;
+    template ??= makeTemplate();
+    return { ...template } as T;
   };
-
-  let weight: number | undefined;
+  const weight = OBJECT_BYTES + names.length * SLOT_BYTES;
 
   return {
     fields: fields as unknown as StructCodec<T>['fields'],
@@ -335,7 +339,6 @@ export function struct<F extends FieldCodecs>(
       }
     },
     decode(reader) {
-      weight ??= weightOf(zero());
       reader.charge(weight);
       const value = zero() as Record<string, unknown>;
       if (reader.tryNil()) return value as T;
@@ -357,13 +360,6 @@ export function struct<F extends FieldCodecs>(
       return value as T;
     },
   };
-}
-
-/** Memory that a zero value takes, bytes. */
-function weightOf(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  const fields = Object.values(value);
-  return OBJECT_BYTES + fields.reduce((sum, field) => sum + SLOT_BYTES + weightOf(field), 0);
 }
 
 function bytewise(a: string, b: string): number {
