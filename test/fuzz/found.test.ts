@@ -1,6 +1,6 @@
 /** What the fuzzer, and looking for what it would find with larger inputs, has brought to light. */
 
-import { gzipSync } from 'node:zlib';
+import { crc32, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES } from '../../actors/raft/log-frame.ts';
 import { parseHcl } from '../../src/config/hcl.ts';
@@ -22,25 +22,17 @@ import { decodeOwnFile } from '../../src/wire/own-file.ts';
 import { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import { vectorFile } from '../support/vectors.ts';
 
-/** Far above what linear reading takes, far below what it took before. */
-const SOON_MS = 2_000;
-
-function soon(read: () => unknown): void {
-  const started = performance.now();
-  read();
-  expect(performance.now() - started).toBeLessThan(SOON_MS);
-}
-
+// Each of these took minutes or hours: the time limit of the test is what would notice.
 describe('time', () => {
   it('a duration of digits without a unit is refused at once', () => {
-    soon(() => expect(parseGoDuration('3'.repeat(500_000))).toBeNull());
+    expect(parseGoDuration('3'.repeat(500_000))).toBeNull();
     expect(parseGoDuration('1.5h.5s')).toBe(5_400_500_000_000);
     expect(parseGoDuration('1.h')).toBe(3_600_000_000_000);
   });
 
   it('a PEM block of blanks without an end is refused at once', () => {
-    soon(() => expect(decodePem(`-----BEGIN A-----${' \n'.repeat(200_000)}`)).toBeUndefined());
-    soon(() => expect(decodePem('-----BEGIN A-----\n'.repeat(50_000))).toBeUndefined());
+    expect(decodePem(`-----BEGIN A-----${' \n'.repeat(200_000)}`)).toBeUndefined();
+    expect(decodePem('-----BEGIN A-----\n'.repeat(50_000))).toBeUndefined();
     const pem = encodePem('A', Buffer.from('der'));
     expect(decodePem(`text\n-----BEGIN B-----\n-----END C-----\n${pem}`)?.der).toEqual(
       Buffer.from('der'),
@@ -53,12 +45,10 @@ describe('time', () => {
     const head = Buffer.from('0681a178dd000f4240', 'hex');
     parser.feed(head);
     const piece = Buffer.alloc(64, 0xc0);
-    soon(() => {
-      for (let n = 0; n < 12_000; n++) expect(parser.feed(piece).state).toBe('incomplete');
-    });
+    for (let n = 0; n < 12_000; n++) expect(parser.feed(piece).state).toBe('incomplete');
   });
 
-  it('a state with one long record is read in small pieces as fast as in one', async () => {
+  it('a state with one long record in small pieces is looked at once', async () => {
     const long = Buffer.concat([
       Buffer.from('81a94c617374496e64657805', 'hex'),
       Buffer.from([30, 0xdd, 0, 0x0f, 0x42, 0x40]),
@@ -67,9 +57,8 @@ describe('time', () => {
     const pieces = Array.from({ length: Math.ceil(long.length / 100) }, (_, n) =>
       long.subarray(n * 100, n * 100 + 100),
     );
-    const started = performance.now();
-    await restoreState(pieces);
-    expect(performance.now() - started).toBeLessThan(SOON_MS);
+    const restored = await restoreState(pieces);
+    expect(restored.lastIndex).toBe(5);
   });
 });
 
@@ -139,9 +128,15 @@ describe('errors', () => {
     const entry = LogEntry.of({ Index: 1, Term: 1, Data: Buffer.from('x') });
     const frame = Buffer.concat(encodeFrame([{ kind: 'entry', entry }], 0, 7));
     expect(decodeFrame(frame.subarray(0, -1), 0, 0, 7)).toMatchObject({ damaged: false });
-    const short = Buffer.concat(encodeFrame([], 0, 7));
-    expect(short).toHaveLength(FRAME_HEADER_BYTES);
-    expect(decodeFrame(short, 0, 0, 7)).toMatchObject({ ok: true, records: [] });
+    // The last byte of the record changed, and the frame summed up anew.
+    frame[frame.length - 1] = (frame[frame.length - 1] as number) ^ 1;
+    frame.writeUInt32BE(crc32(frame.subarray(FRAME_HEADER_BYTES)), 12);
+    frame.writeUInt32BE(crc32(frame.subarray(0, 16), 7), 16);
+    expect(decodeFrame(frame, 0, 0, 7)).toEqual({
+      ok: false,
+      damaged: true,
+      reason: 'record at 0 of a sound frame does not check',
+    });
   });
 
   it('a certificate whose key or content is foreign is refused', () => {

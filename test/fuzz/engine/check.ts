@@ -9,7 +9,7 @@ import { allowed, Broken, type Target } from './target.ts';
 import { weigh } from './weigh.ts';
 
 /** Milliseconds that one reading of an input may take: far more than any sound one does. */
-const TIME_MS_BASE = 100;
+const TIME_MS_BASE = 250;
 const TIME_MS_PER_BYTE = 0.01;
 /** A slow reading counts when it stays slow: the machine may be busy with something else. */
 const TIME_TRIES = 5;

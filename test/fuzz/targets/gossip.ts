@@ -80,8 +80,9 @@ const gossipPacket: Target = {
       plaintext: wraps & WRAP.keysOnly ? 'accept' : 'refuse',
     });
     for (const message of opened.messages) {
-      const again = readPacketMessage(encodePacketMessage(message));
-      roundTrips(message, again.ok ? again.value : again);
+      roundTrips(input, { ok: true, value: message }, () =>
+        readPacketMessage(encodePacketMessage(message)),
+      );
     }
     return opened;
   },
@@ -135,8 +136,7 @@ function readAllOf(data: Uint8Array, depth: number): unknown {
   const read = readSerf(data);
   if (!read.ok) return read;
   const message: SerfMessage = read.value;
-  const again = readSerf(encodeSerf(message));
-  roundTrips(message, again.ok ? again.value : again);
+  roundTrips(data, read, () => readSerf(encodeSerf(message)));
   if (message.kind === 'relay' && depth < 4) return [message, readAllOf(message.inner, depth + 1)];
   if (message.kind === 'query') return [message, (message.body.Filters ?? []).map(filterOf)];
   if (message.kind === 'userEvent' && message.body.Payload !== null) {
@@ -181,8 +181,9 @@ const serfSnapshot: Target = {
     textBytes('alive: a b [::1]:8301\nleave\ncoordinate: {}\n# comment\n'),
   ],
   read(pieces) {
-    const facts = parseSnapshot(whole(pieces).toString('utf8'), 'rejoin');
-    roundTrips(facts, parseSnapshot(renderSnapshot(facts), 'rejoin'));
+    const input = whole(pieces);
+    const facts = parseSnapshot(input.toString('utf8'), 'rejoin');
+    roundTrips(input, facts, () => parseSnapshot(renderSnapshot(facts), 'rejoin'));
     return facts;
   },
 };
@@ -214,7 +215,7 @@ const addresses: Target = {
     const text = data.toString('utf8');
     const ip = ipToBytes(text);
     const printed = ip === null ? null : bytesToIp(ip);
-    if (ip !== null) roundTrips(ip, ipToBytes(printed ?? ''));
+    if (ip !== null) roundTrips(data, ip, () => ipToBytes(printed ?? ''));
     return [parseJoinAddress(text, 8301), printed, bytesToIp(data)];
   },
 };

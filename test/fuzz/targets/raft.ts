@@ -88,8 +88,11 @@ const logEntry: Target = {
     const data = whole(pieces);
     const configuration = decodeConfiguration(data);
     if (configuration.ok) {
-      const again = decodeConfiguration(encodeConfiguration(configuration.value));
-      roundTrips(configuration.value, again.ok ? again.value : again);
+      const { value } = configuration;
+      roundTrips(data, value, () => {
+        const again = decodeConfiguration(encodeConfiguration(value));
+        return again.ok ? again.value : again;
+      });
     }
     return [
       readWith(LogEntry as unknown as Codec<unknown>, data),
@@ -114,9 +117,9 @@ const chunkInfo: Target = {
   ],
   read: (pieces) =>
     declared(() => {
-      const info = decodeChunkInfo(whole(pieces));
-      const again = decodeChunkInfo(encodeChunkInfo(info));
-      roundTrips([info.opNum, info.sequenceNum], [again.opNum, again.sequenceNum]);
+      const data = whole(pieces);
+      const info = decodeChunkInfo(data);
+      roundTrips(data, info.opNum, () => decodeChunkInfo(encodeChunkInfo(info)).opNum);
       return info;
     }, DecodeError),
 };

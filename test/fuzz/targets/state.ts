@@ -79,7 +79,9 @@ const stateBin: Target = {
       const restored = await restoreState(pieces);
       const saved = Buffer.concat([...writeState(restored.store.view(), restored.pendingChunks)]);
       const again = await restoreState([saved]);
-      roundTrips(saved, Buffer.concat([...writeState(again.store.view(), again.pendingChunks)]));
+      roundTrips(saved, saved, () =>
+        Buffer.concat([...writeState(again.store.view(), again.pendingChunks)]),
+      );
       return saved;
     }, DecodeError);
   },
