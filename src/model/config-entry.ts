@@ -4,7 +4,7 @@
  */
 
 import { MalformedError, type MsgpackAny, MsgpackReader } from '../wire/msgpack/reader.ts';
-import { type Codec, decode, encode, str, struct, type TypeOf } from '../wire/msgpack/schema.ts';
+import { type Codec, encode, str, struct, type TypeOf } from '../wire/msgpack/schema.ts';
 import { MsgpackWriter } from '../wire/msgpack/writer.ts';
 import { RaftIndex } from './blocks.ts';
 
@@ -53,8 +53,10 @@ export function configEntryFields(row: ConfigEntryRow): Readonly<Record<string, 
 
 /** The row of an entry's map. Throws `MalformedError` when it is none. */
 export function configEntryRow(body: Uint8Array): ConfigEntryRow {
-  const head: EntryHead = decode(EntryHead, body);
-  return { ...head, body: Uint8Array.prototype.slice.call(body) };
+  const reader = new MsgpackReader(body);
+  if (reader.peek() !== 'map') throw new MalformedError('a config entry that is no map');
+  const head: EntryHead = EntryHead.decode(reader);
+  return { ...head, body: Uint8Array.prototype.slice.call(body, 0, reader.offset) };
 }
 
 /** An entry's map with the indexes of the row, every other byte as it was. */

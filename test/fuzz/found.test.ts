@@ -11,6 +11,7 @@ import { restoreState } from '../../src/fsm/restore.ts';
 import { parseGoDuration } from '../../src/go-duration.ts';
 import { JsonDecodeError, parseJson } from '../../src/http/json/parse.ts';
 import { RegisterRequest } from '../../src/model/catalog.ts';
+import { configEntryBody, configEntryRow } from '../../src/model/config-entry.ts';
 import { decodePem, encodePem } from '../../src/tls/pki/pem.ts';
 import { PkiError } from '../../src/tls/pki/pki-error.ts';
 import { encodeTyped, MESSAGE_TYPE, UserMessageHeader } from '../../src/wire/gossip/messages.ts';
@@ -137,6 +138,16 @@ describe('errors', () => {
       damaged: true,
       reason: 'record at 0 of a sound frame does not check',
     });
+  });
+
+  it('a config entry is a map, and what follows the map is not kept', () => {
+    const body = Buffer.from('82a44b696e64a16ba44e616d65a16e', 'hex');
+    const row = configEntryRow(Buffer.concat([body, Buffer.of(0xc1)]));
+    expect(row.body).toEqual(body);
+    expect(configEntryBody(row)).toEqual(body);
+    for (const hex of ['c0', '90', '92a16ba16e']) {
+      expect(() => configEntryRow(Buffer.from(hex, 'hex'))).toThrow(MalformedError);
+    }
   });
 
   it('a certificate whose key or content is foreign is refused', () => {
