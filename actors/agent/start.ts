@@ -97,6 +97,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     random: world.random,
     coordinates: plan.disableCoordinates ? 'disabled' : 'enabled',
     kvValueBytesMax: plan.limits.kvMaxValueSize,
+    txnBytesMax: Math.max(plan.limits.txnMaxReqLen, plan.limits.kvMaxValueSize),
   };
   const door = await doorSpec(base, context);
   let ending: AgentEnding = { kind: 'stopped' };

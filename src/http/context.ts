@@ -19,7 +19,11 @@ export interface HttpContext {
   readonly coordinates: 'enabled' | 'disabled';
   /** `limits.kv_max_value_size`, bytes. */
   readonly kvValueBytesMax: number;
+  /** The larger of that and of `limits.txn_max_req_len`: bytes of the body of a transaction. */
+  readonly txnBytesMax: number;
 }
 
 /** Consul's default of `limits.kv_max_value_size`. */
 export const KV_VALUE_BYTES_DEFAULT_MAX = 512 * 1024;
+/** Consul's default of `limits.txn_max_req_len`. */
+export const TXN_BYTES_DEFAULT_MAX = 512 * 1024;

@@ -14,6 +14,7 @@ import { KV_ROUTES } from './handlers/kv.ts';
 import { SESSION_ROUTES } from './handlers/session.ts';
 import { SNAPSHOT_ROUTES } from './handlers/snapshot.ts';
 import { STATUS_ROUTES } from './handlers/status.ts';
+import { TXN_ROUTES } from './handlers/txn.ts';
 import { RouteTable } from './router.ts';
 
 export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
@@ -25,6 +26,7 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...HEALTH_ROUTES,
   ...KV_ROUTES,
   ...SESSION_ROUTES,
+  ...TXN_ROUTES,
   ...EVENT_ROUTES,
   ...COORDINATE_ROUTES,
   ...SNAPSHOT_ROUTES,

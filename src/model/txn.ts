@@ -37,6 +37,27 @@ export const TxnOp = struct({
 });
 export type TxnOp = TypeOf<typeof TxnOp>;
 
+const KV_WRITE_VERBS: ReadonlySet<string> = new Set([
+  'set',
+  'delete',
+  'delete-cas',
+  'delete-tree',
+  'cas',
+  'lock',
+  'unlock',
+]);
+
+/**
+ * Whether an operation changes the store. Unknown verbs count as reads of keys but as writes of
+ * everything else, as Consul counts them.
+ */
+export function isTxnWrite({ KV, Node, Service, Check, Session, Intention }: TxnOp): boolean {
+  if (KV !== null) return KV_WRITE_VERBS.has(KV.Verb);
+  const other = Node ?? Service ?? Check;
+  if (other !== null) return other.Verb !== 'get';
+  return Session !== null || Intention !== null;
+}
+
 export const TxnRequest = struct({
   Datacenter: str,
   Ops: slice(TxnOp),

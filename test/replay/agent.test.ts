@@ -21,6 +21,7 @@ describe('a real agent', () => {
     ['03-catalog', startBaseProfile],
     ['04-health', startBaseProfile],
     ['07-kv', startBaseProfile],
+    ['09-txn', startBaseProfile],
     ['11-coordinate', startBaseProfile],
     ['16-federation-states', startBaseProfile],
     ['20-snapshot', startBaseProfile],

@@ -15,7 +15,7 @@ import { COMMAND_TYPES, typeByte } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { AgentCache } from '../../src/http/agent-cache.ts';
 import type { AgentFacts } from '../../src/http/agent-facts.ts';
-import { KV_VALUE_BYTES_DEFAULT_MAX } from '../../src/http/context.ts';
+import { KV_VALUE_BYTES_DEFAULT_MAX, TXN_BYTES_DEFAULT_MAX } from '../../src/http/context.ts';
 import { type HttpListener, listenHttp } from '../../src/http/listen.ts';
 import { HTTP_ROUTE_TABLE } from '../../src/http/routes.ts';
 import { EMPTY_LOCAL_VIEW } from '../../src/local/definitions.ts';
@@ -130,6 +130,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
       random: world.random,
       coordinates: 'enabled',
       kvValueBytesMax: KV_VALUE_BYTES_DEFAULT_MAX,
+      txnBytesMax: TXN_BYTES_DEFAULT_MAX,
     },
   });
   return {

@@ -8,7 +8,15 @@ const results: FileResult[] = [];
 afterAll(() => console.log(replayTable(results)));
 
 describe('exchanges recorded from Consul 1.9.1', () => {
-  it.each(['02-status', '03-catalog', '04-health', '07-kv', '08-session', '16-federation-states'])(
+  it.each([
+    '02-status',
+    '03-catalog',
+    '04-health',
+    '07-kv',
+    '08-session',
+    '09-txn',
+    '16-federation-states',
+  ])(
     '%s',
     async (name) => {
       const server = await startBoxedServer();

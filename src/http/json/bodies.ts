@@ -91,25 +91,24 @@ const connectInput = into(
   (read) => ({ Native: read.Native, SidecarService: null }),
 );
 
+export const NODE_SERVICE_FIELDS = {
+  Kind: str,
+  ID: str,
+  Service: str,
+  Tags: list(str),
+  Address: str,
+  TaggedAddresses: map(serviceAddressInput),
+  Meta: map(str),
+  Port: int,
+  Weights: pointer(weightsInput),
+  EnableTagOverride: bool,
+  Proxy: proxyInput,
+  Connect: connectInput,
+  ...INDEXES,
+} as const;
+
 const nodeServiceInput = into(
-  object(
-    {
-      Kind: str,
-      ID: str,
-      Service: str,
-      Tags: list(str),
-      Address: str,
-      TaggedAddresses: map(serviceAddressInput),
-      Meta: map(str),
-      Port: int,
-      Weights: pointer(weightsInput),
-      EnableTagOverride: bool,
-      Proxy: proxyInput,
-      Connect: connectInput,
-      ...INDEXES,
-    },
-    { name: 'NodeService', unknown: 'refuse' },
-  ),
+  object(NODE_SERVICE_FIELDS, { name: 'NodeService', unknown: 'refuse' }),
   (read) => ({ ...read, LocallyRegisteredAsSidecar: false }),
 );
 
@@ -138,7 +137,7 @@ const definitionInput = object(
   { name: 'HealthCheckDefinition', unknown: 'ignore' },
 );
 
-const healthCheckInput = object(
+export const healthCheckInput = object(
   {
     Node: str,
     CheckID: str,

@@ -70,6 +70,13 @@ export const uint: JsonInput<number> = scalar('uint64', 0, (value) => {
   return Number.isSafeInteger(number) ? number : undefined;
 });
 
+/** Any 64 bits. */
+export const bigUint: JsonInput<bigint> = scalar('uint64', 0n, (value) => {
+  if (!(value instanceof JsonNumber) || !/^\d+$/.test(value.text)) return undefined;
+  const number = BigInt(value.text);
+  return number <= 0xffff_ffff_ffff_ffffn ? number : undefined;
+});
+
 export const float: JsonInput<number> = scalar('float64', 0, (value) =>
   value instanceof JsonNumber ? Number(value.text) : undefined,
 );
@@ -105,12 +112,13 @@ export const base64: JsonInput<Uint8Array | null> = {
   },
 };
 
-export function list<T>(item: JsonInput<T>): JsonInput<readonly T[] | null> {
+/** `goType` is Go's name of the list, for error texts. */
+export function list<T>(item: JsonInput<T>, goType = '[]'): JsonInput<readonly T[] | null> {
   return {
     zero: () => null,
     read(value, path) {
       if (value === null) return null;
-      if (!isList(value)) throw mismatch(value, path, '[]');
+      if (!isList(value)) throw mismatch(value, path, goType);
       return value.map((one) => item.read(one, path));
     },
   };

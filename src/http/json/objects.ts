@@ -37,7 +37,7 @@ import {
   time,
 } from './output.ts';
 
-/** What stands for an absent list of tags: `[]` in most answers, `null` in federation states. */
+/** For absent tags: `[]` in most answers, `null` in federation states and transactions. */
 type NilTags = 'null' | '[]';
 
 const INDEXES = { CreateIndex: int, ModifyIndex: int } as const;
@@ -141,6 +141,7 @@ function nodeServiceWith(nilTags: NilTags): JsonOutput<NodeService> {
 }
 
 export const nodeServiceJson = nodeServiceWith('[]');
+export const nodeServiceWithNilTagsJson = nodeServiceWith('null');
 
 export const catalogServiceJson = object<ServiceNode>({
   ID: str,
@@ -204,6 +205,7 @@ function healthCheckWith(nilTags: NilTags): JsonOutput<HealthCheck> {
 }
 
 export const healthCheckJson = healthCheckWith('[]');
+export const checkWithNilTagsJson = healthCheckWith('null');
 
 function serviceEntryWith(nilTags: NilTags): JsonOutput<CheckServiceNode> {
   return object<CheckServiceNode>({

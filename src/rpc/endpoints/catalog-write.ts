@@ -9,12 +9,10 @@ import { RpcError } from '../method.ts';
 
 /** The request as it is written; throws an RpcError with Consul's words. */
 export function preparedRegistration(request: RegisterRequest): RegisterRequest {
-  if (request.Node === '') throw new RpcError('Must provide node');
+  refuseBadNode(request);
   if (request.Address === '' && !request.SkipNodeUpdate) {
     throw new RpcError('Must provide address if SkipNodeUpdate is not set');
   }
-  const complaint = request.ID === '' ? null : uuidComplaint(request.ID);
-  if (complaint !== null) throw new RpcError(`Bad node ID: ${complaint}`);
   const checks = [...(request.Checks ?? [])];
   if (request.Check !== null) checks.push(request.Check);
   return {
@@ -25,7 +23,15 @@ export function preparedRegistration(request: RegisterRequest): RegisterRequest 
   };
 }
 
-function preparedService(service: NodeService): NodeService {
+/** Throws an RpcError for a node without a name or with an ID that is none. */
+export function refuseBadNode(node: { readonly Node: string; readonly ID: string }): void {
+  if (node.Node === '') throw new RpcError('Must provide node');
+  const complaint = node.ID === '' ? null : uuidComplaint(node.ID);
+  if (complaint !== null) throw new RpcError(`Bad node ID: ${complaint}`);
+}
+
+/** The instance with what its sender left to the server; throws an RpcError. */
+export function preparedService(service: NodeService): NodeService {
   const complaints = serviceComplaints(service);
   if (complaints.length > 0) throw new RpcError(joinedErrors(complaints));
   if (service.ID !== '' && service.Service === '') {
@@ -43,11 +49,15 @@ function preparedService(service: NodeService): NodeService {
 
 function preparedCheck(check: HealthCheck, node: string): HealthCheck {
   return {
-    ...check,
-    CheckID: check.CheckID === '' ? check.Name : check.CheckID,
+    ...withCheckId(check),
     Node: check.Node === '' ? node : check.Node,
     Type: check.Type === '' ? typeOf(check.Definition) : check.Type,
   };
+}
+
+/** A check without an ID has its name for one. */
+export function withCheckId(check: HealthCheck): HealthCheck {
+  return check.CheckID === '' ? { ...check, CheckID: check.Name } : check;
 }
 
 /** The type of a check by what it runs. */

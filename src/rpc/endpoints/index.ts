@@ -12,6 +12,7 @@ import { coordinateEndpoints, internalEndpoints } from './internal.ts';
 import { kvsEndpoints } from './kvs.ts';
 import { sessionEndpoints } from './session.ts';
 import { statusEndpoints } from './status.ts';
+import { txnEndpoints } from './txn.ts';
 
 export type { EndpointDeps } from './deps.ts';
 
@@ -21,6 +22,7 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...healthEndpoints(deps),
     ...kvsEndpoints(deps),
     ...sessionEndpoints(deps),
+    ...txnEndpoints(deps),
     ...statusEndpoints(deps),
     ...federationStateEndpoints(deps),
     ...internalEndpoints(deps),

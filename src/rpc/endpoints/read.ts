@@ -40,7 +40,8 @@ export function queryMeta(deps: EndpointDeps, index: number): QueryMeta {
   };
 }
 
-async function consistent(deps: EndpointDeps): Promise<void> {
+/** Waits until this server may answer a consistent read; rejects when it is not the leader. */
+export async function consistent(deps: EndpointDeps): Promise<void> {
   await deps.consensus.verifyLeader();
   const giveUpAt = deps.clock.monotonic() + READY_TIMEOUT_MS;
   const pauseMs = deps.random.float() * READY_POLL_MS;

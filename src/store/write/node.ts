@@ -121,8 +121,3 @@ export function deleteNodeCas(tx: Transaction, index: number, node: Node): boole
   deleteNode(tx, existing.Node);
   return true;
 }
-
-/** By ID when there is one, else by name. */
-export function lookUpNode(tx: Transaction, node: Node): Node | undefined {
-  return node.ID === '' ? nodeByName(tx, node.Node) : nodeById(tx, node.ID);
-}
