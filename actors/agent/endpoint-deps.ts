@@ -6,6 +6,7 @@ import type { RaftApply } from '../../src/fsm/raft-apply.ts';
 import { joinHostPort } from '../../src/host-port.ts';
 import { serverOfMember } from '../../src/model/consul-tags.ts';
 import type { ConsensusView, EndpointDeps } from '../../src/rpc/endpoints/deps.ts';
+import type { RpcCaller } from '../../src/rpc/method.ts';
 import type { RouterView } from '../../src/rpc/router-view.ts';
 import type { LockDelays } from '../../src/store/lock-delays.ts';
 import type { SessionTimers } from '../../src/store/session-timers.ts';
@@ -23,6 +24,7 @@ export interface EndpointSources {
   readonly lockDelays: LockDelays;
   readonly sessionTimers: SessionTimers;
   readonly router: () => RouterView;
+  readonly rpc: RpcCaller;
   readonly federationStatesSupported: () => boolean;
 }
 
@@ -35,6 +37,8 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
       primary: base.plan.datacenter === base.plan.primaryDatacenter,
     },
     store: sources.store,
+    rpc: sources.rpc,
+    log: base.log.child('rpc-endpoints'),
     clock: base.world.clock,
     random: base.world.random,
     raftApply: sources.raftApply,

@@ -83,6 +83,7 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
       ...raft,
       base,
       router: () => rpc.router.view(),
+      rpc: rpc.router.forwarder,
       federationStatesSupported: () => federation.supported(),
     }),
   );

@@ -15,6 +15,7 @@ import { refuse } from '../store/write/errors.ts';
 import { deleteFederationState, setFederationState } from '../store/write/federation-state.ts';
 import * as kv from '../store/write/kv.ts';
 import * as other from '../store/write/other.ts';
+import { deletePreparedQuery, setPreparedQuery } from '../store/write/prepared-query.ts';
 import { createSession, endSession } from '../store/write/session.ts';
 
 export function applyKVS(tx: Transaction, { Op, DirEnt }: KVSRequest): boolean | null {
@@ -64,10 +65,10 @@ export function applyPreparedQuery(tx: Transaction, { Op, Query }: PreparedQuery
     case 'create':
     case 'update':
       if (Query === null) refuse('Missing Query ID');
-      else other.setPreparedQuery(tx, Query);
+      else setPreparedQuery(tx, Query);
       return null;
     case 'delete':
-      other.deletePreparedQuery(tx, Query?.ID ?? '');
+      deletePreparedQuery(tx, Query?.ID ?? '');
       return null;
     default:
       return refuse(`Invalid PreparedQuery operation '${Op}'`);

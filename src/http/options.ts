@@ -2,6 +2,7 @@
 
 import { parseGoDuration } from '../go-duration.ts';
 import type { QueryMeta, QueryOptions, QuerySource } from '../model/blocks.ts';
+import { ipFamily } from '../model/ip.ts';
 import { badRequest, type HttpRequest, prefixedBadRequest } from './message.ts';
 
 /** How fresh a cached answer must be. */
@@ -160,6 +161,19 @@ export const FAILED_META_HEADERS = {
 } as const;
 
 export function consistencyHeader(options: QueryOptions): Readonly<Record<string, string>> {
-  const level = options.RequireConsistent ? 'consistent' : options.AllowStale ? 'stale' : 'leader';
-  return { 'X-Consul-Effective-Consistency': level };
+  return { 'X-Consul-Effective-Consistency': consistencyLevel(options) };
+}
+
+export function consistencyLevel(options: QueryOptions): 'consistent' | 'stale' | 'leader' {
+  if (options.RequireConsistent) return 'consistent';
+  return options.AllowStale ? 'stale' : 'leader';
+}
+
+/** The address that asks, as a proxy before this agent names it; `''` when it is none. */
+export function sourceAddress({ headers, remoteAddress }: HttpRequest): string {
+  const forwarded = (headers['x-forwarded-for'] ?? '').split(',')[0]?.trim() ?? '';
+  const address = ipFamily(forwarded) === 0 ? remoteAddress : forwarded;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  return ipFamily(address) === 0 ? '' : address;
 }

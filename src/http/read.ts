@@ -27,7 +27,7 @@ export interface Read<Request extends QueryOptions, Reply extends QueryMeta> {
   readonly failedMeta: 'told' | 'none';
   /** Whether the answer tells which consistency it had. */
   readonly consistency: 'told' | 'none';
-  readonly cached: 'offered' | 'none';
+  readonly cached: 'offered' | 'offered, without waiting' | 'none';
 }
 
 export async function answerRead<Request extends QueryOptions, Reply extends QueryMeta>(
@@ -72,7 +72,7 @@ async function ask<Request extends QueryOptions, Reply extends QueryMeta>(
   request: Request,
   options: ReadOptions,
 ): Promise<Asked<Reply>> {
-  if (options.cache !== null && read.cached === 'offered') {
+  if (options.cache !== null && read.cached !== 'none') {
     return askCache(http, context, read, request, options);
   }
   const reply = await context.rpc.call(read.method, request, http.signal);
@@ -100,11 +100,12 @@ async function askCache<Request extends QueryOptions, Reply extends QueryMeta>(
       wish,
       minIndex: request.MinQueryIndex,
       timeoutMs: waitMs(request.MaxQueryTime, context),
-      refresh: 'blocking',
+      refresh: read.cached === 'offered' ? 'blocking' : 'none',
       signal: http.signal,
     },
     async (minIndex, signal) => {
-      const asked = { ...plain, MinQueryIndex: minIndex, MaxQueryTime: WAIT_MAX_MS * NS_PER_MS };
+      const waiting = { MinQueryIndex: minIndex, MaxQueryTime: WAIT_MAX_MS * NS_PER_MS };
+      const asked = read.cached === 'offered' ? { ...plain, ...waiting } : plain;
       const value = await context.rpc.call(read.method, asked, signal);
       return { value, index: value.Index };
     },

@@ -14,6 +14,8 @@ export interface Route<Context> {
   readonly path: string;
   /** In the order in which `Allow` names them. */
   readonly methods: readonly Method[];
+  /** Where they depend on the path. A refusal does not name `OPTIONS` then. */
+  readonly methodsAt?: (path: string) => readonly Method[];
   readonly handler: Handler<Context>;
 }
 

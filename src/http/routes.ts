@@ -11,6 +11,7 @@ import { EVENT_ROUTES } from './handlers/event.ts';
 import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
 import { HEALTH_ROUTES } from './handlers/health.ts';
 import { KV_ROUTES } from './handlers/kv.ts';
+import { PREPARED_QUERY_ROUTES } from './handlers/prepared-query.ts';
 import { SESSION_ROUTES } from './handlers/session.ts';
 import { SNAPSHOT_ROUTES } from './handlers/snapshot.ts';
 import { STATUS_ROUTES } from './handlers/status.ts';
@@ -27,6 +28,7 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...KV_ROUTES,
   ...SESSION_ROUTES,
   ...TXN_ROUTES,
+  ...PREPARED_QUERY_ROUTES,
   ...EVENT_ROUTES,
   ...COORDINATE_ROUTES,
   ...SNAPSHOT_ROUTES,

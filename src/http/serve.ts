@@ -65,10 +65,12 @@ async function answerApi<Context>(
 ): Promise<HttpAnswer> {
   const query = parseQuery(search);
   if (query === null) return emptyAnswer(500);
-  const allow = `OPTIONS,${route.methods.join(',')}`;
+  const methods: readonly string[] = route.methodsAt?.(path) ?? route.methods;
+  const allow = ['OPTIONS', ...methods].join(',');
   if (raw.method === 'OPTIONS') return emptyAnswer(200, { Allow: allow });
-  if (!(route.methods as readonly string[]).includes(raw.method)) {
-    return textAnswer(405, `method ${raw.method} not allowed`, { Allow: allow });
+  if (!methods.includes(raw.method)) {
+    const allowed = route.methodsAt === undefined ? allow : methods.join(',');
+    return textAnswer(405, `method ${raw.method} not allowed`, { Allow: allowed });
   }
   try {
     const answer = await route.handler(toRequest(raw, path, query), context);

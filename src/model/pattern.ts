@@ -8,42 +8,44 @@
  * `{n} {n,} {n,m}`, lazy forms. Unknown syntax is refused.
  */
 
+import {
+  compileProgram,
+  execute,
+  executeWithGroups,
+  isDigit,
+  isLower,
+  isUpper,
+  isWord,
+  type Repeat,
+  type Syntax,
+  type Test,
+} from './pattern-program.ts';
+
 /** Characters of an expression; longer ones are refused. */
 const EXPRESSION_MAX = 1_024;
-/** Instructions of a program; counted repetitions can multiply. */
-const PROGRAM_MAX = 20_000;
 const REPEAT_MAX = 1_000;
 const DEPTH_MAX = 100;
-
-type Test = (code: number) => boolean;
-type Assertion = 'start' | 'end' | 'word' | 'no-word';
-
-type Syntax =
-  | { readonly kind: 'char'; readonly test: Test }
-  | { readonly kind: 'assert'; readonly what: Assertion }
-  | { readonly kind: 'sequence' | 'choice'; readonly parts: readonly Syntax[] }
-  | { readonly kind: 'repeat'; readonly part: Syntax; readonly min: number; readonly max: number };
-
-type Instruction =
-  | { readonly op: 'char'; readonly test: Test }
-  | { readonly op: 'assert'; readonly what: Assertion }
-  | { readonly op: 'split'; a: number; b: number }
-  | { readonly op: 'jump'; to: number }
-  | { readonly op: 'match' };
 
 /** A compiled expression. */
 export interface Pattern {
   matches(text: string): boolean;
+  /**
+   * The leftmost match and what its groups hold (`''` where one took no part), as Go's
+   * FindStringSubmatch; `null` when there is none.
+   */
+  groups(text: string): readonly string[] | null;
 }
 
 /** Compiles an expression; null when it is malformed or not in the known part of the syntax. */
 export function compilePattern(expression: string): Pattern | null {
   if (expression.length > EXPRESSION_MAX) return null;
   try {
-    const program: Instruction[] = [];
-    emit(program, new Parser(expression).parse());
-    program.push({ op: 'match' });
-    return { matches: (text) => execute(program, text) };
+    const program = compileProgram(new Parser(expression).parse());
+    if (program === null) return null;
+    return {
+      matches: (text) => execute(program, text),
+      groups: (text) => executeWithGroups(program, text),
+    };
   } catch (error) {
     if (error instanceof SyntaxProblem) return null;
     throw error;
@@ -59,10 +61,6 @@ interface Flags {
   readonly dotAll: boolean;
 }
 
-const isDigit: Test = (code) => code >= 48 && code <= 57;
-const isUpper: Test = (code) => code >= 65 && code <= 90;
-const isLower: Test = (code) => code >= 97 && code <= 122;
-const isWord: Test = (code) => isDigit(code) || isUpper(code) || isLower(code) || code === 95;
 const isSpace: Test = (code) =>
   code === 32 || code === 9 || code === 10 || code === 12 || code === 13;
 const not =
@@ -105,6 +103,7 @@ class Parser {
   #at = 0;
   #flags: Flags = { ignoreCase: false, dotAll: false };
   #depth = 0;
+  #groups = 0;
 
   constructor(expression: string) {
     this.#chars = [...expression];
@@ -159,13 +158,12 @@ class Parser {
     return { kind: 'repeat', part, ...count };
   }
 
-  #quantifier(): { readonly min: number; readonly max: number } | null {
+  #quantifier(): Repeat | null {
     const count = this.#bareQuantifier();
-    if (count !== null) this.#take('?'); // laziness does not matter for whether it matches
-    return count;
+    return count === null ? null : { ...count, lazy: this.#take('?') };
   }
 
-  #bareQuantifier(): { readonly min: number; readonly max: number } | null {
+  #bareQuantifier(): Omit<Repeat, 'lazy'> | null {
     if (this.#take('*')) return { min: 0, max: Number.POSITIVE_INFINITY };
     if (this.#take('+')) return { min: 1, max: Number.POSITIVE_INFINITY };
     if (this.#take('?')) return { min: 0, max: 1 };
@@ -217,15 +215,23 @@ class Parser {
 
   #group(): Syntax | null {
     const outer = this.#flags;
+    let group = 0;
     if (this.#take('?')) {
       const named = /^P?<\w+>/.exec(this.#chars.slice(this.#at, this.#at + 64).join(''));
-      if (named) this.#at += named[0].length;
-      else if (!this.#groupFlags()) return null;
+      if (!named && !this.#groupFlags()) return null;
+      if (named) {
+        this.#at += named[0].length;
+        this.#groups += 1;
+        group = this.#groups;
+      }
+    } else {
+      this.#groups += 1;
+      group = this.#groups;
     }
     const inner = this.#choice();
     if (!this.#take(')')) throw new SyntaxProblem('missing )');
     this.#flags = outer;
-    return inner;
+    return group === 0 ? inner : { kind: 'group', group, part: inner };
   }
 
   /** Flags of a group; false when the group is over with them. */
@@ -315,115 +321,4 @@ class Parser {
     const escaped = this.#next();
     return CLASS_ESCAPES[escaped] ?? this.#escapedCode(escaped);
   }
-}
-
-function emit(program: Instruction[], syntax: Syntax): void {
-  if (program.length > PROGRAM_MAX) throw new SyntaxProblem('too big');
-  switch (syntax.kind) {
-    case 'char':
-      program.push({ op: 'char', test: syntax.test });
-      return;
-    case 'assert':
-      program.push({ op: 'assert', what: syntax.what });
-      return;
-    case 'sequence':
-      for (const part of syntax.parts) emit(program, part);
-      return;
-    case 'choice':
-      emitChoice(program, syntax.parts);
-      return;
-    case 'repeat':
-      emitRepeat(program, syntax);
-  }
-}
-
-function emitChoice(program: Instruction[], parts: readonly Syntax[]): void {
-  const jumps: { op: 'jump'; to: number }[] = [];
-  parts.forEach((part, index) => {
-    const last = index === parts.length - 1;
-    const split = { op: 'split' as const, a: program.length + 1, b: 0 };
-    if (!last) program.push(split);
-    emit(program, part);
-    if (last) return;
-    const jump = { op: 'jump' as const, to: 0 };
-    program.push(jump);
-    jumps.push(jump);
-    split.b = program.length;
-  });
-  for (const jump of jumps) jump.to = program.length;
-}
-
-function emitRepeat(program: Instruction[], syntax: Extract<Syntax, { kind: 'repeat' }>): void {
-  const { part, min, max } = syntax;
-  for (let count = 0; count < min; count++) {
-    const before = program.length;
-    emit(program, part);
-    if (program.length === before) return; // nothing, however often
-  }
-  if (max === Number.POSITIVE_INFINITY) {
-    const start = program.length;
-    const split = { op: 'split' as const, a: start + 1, b: 0 };
-    program.push(split);
-    emit(program, part);
-    program.push({ op: 'jump', to: start });
-    split.b = program.length;
-    return;
-  }
-  const splits: { op: 'split'; a: number; b: number }[] = [];
-  for (let count = min; count < max; count++) {
-    const split = { op: 'split' as const, a: program.length + 1, b: 0 };
-    program.push(split);
-    splits.push(split);
-    emit(program, part);
-  }
-  for (const split of splits) split.b = program.length;
-}
-
-/** Runs all threads of the program side by side; each instruction is visited once a position. */
-function execute(program: readonly Instruction[], text: string): boolean {
-  const codes = [...text].map((char) => char.codePointAt(0) as number);
-  const visited = new Int32Array(program.length).fill(-1);
-  let current: number[] = [];
-  for (let at = 0; at <= codes.length; at++) {
-    const ready: number[] = [];
-    if (follow(program, [...current, 0], at, codes, visited, ready)) return true;
-    const code = codes[at];
-    if (code === undefined) return false;
-    current = [];
-    for (const pc of ready) {
-      const instruction = program[pc];
-      if (instruction?.op === 'char' && instruction.test(code)) current.push(pc + 1);
-    }
-  }
-  return false;
-}
-
-/** Follows everything that consumes nothing; true when a match is reached. */
-function follow(
-  program: readonly Instruction[],
-  starts: readonly number[],
-  at: number,
-  codes: readonly number[],
-  visited: Int32Array,
-  ready: number[],
-): boolean {
-  const stack = [...starts];
-  for (let pc = stack.pop(); pc !== undefined; pc = stack.pop()) {
-    if (visited[pc] === at) continue;
-    visited[pc] = at;
-    const instruction = program[pc] as Instruction;
-    if (instruction.op === 'match') return true;
-    if (instruction.op === 'char') ready.push(pc);
-    else if (instruction.op === 'jump') stack.push(instruction.to);
-    else if (instruction.op === 'split') stack.push(instruction.b, instruction.a);
-    else if (holds(instruction.what, at, codes)) stack.push(pc + 1);
-  }
-  return false;
-}
-
-function holds(what: Assertion, at: number, codes: readonly number[]): boolean {
-  if (what === 'start') return at === 0;
-  if (what === 'end') return at === codes.length;
-  const boundary = isWord(codes[at - 1] ?? 0) !== isWord(codes[at] ?? 0);
-  return boundary === (what === 'word');
 }

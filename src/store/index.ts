@@ -11,6 +11,7 @@ export * from './read/catalog.ts';
 export * from './read/health.ts';
 export * from './read/kv.ts';
 export * from './read/other.ts';
+export * from './read/prepared-query.ts';
 export { readTxn } from './read/txn.ts';
 export { Store, type StoreSource } from './store.ts';
 export { type Effects, type LockDelay, StoreError } from './transaction.ts';

@@ -105,11 +105,12 @@ export const configEntriesTable = layout.table<ConfigEntryRow>('config-entries',
   compoundKey(row.Kind, nameKey(row.Name)),
 );
 
-export const preparedQueriesTable = layout.table<PreparedQuery, 'name' | 'session'>(
+export const preparedQueriesTable = layout.table<PreparedQuery, 'name' | 'template' | 'session'>(
   'prepared-queries',
   (row) => nameKey(row.ID),
   {
     name: (row) => (row.Name === '' ? [] : [nameKey(row.Name)]),
+    template: (row) => (row.Template.Type === '' ? [] : [nameKey(row.Name)]),
     session: (row) => (row.Session === '' ? [] : [row.Session]),
   },
 );

@@ -72,3 +72,28 @@ test('takes linear time where a backtracking engine takes for ever', () => {
   expect(matches('(((){1000}){1000}){1000}', 'a')).toBe(true);
   expect(compilePattern('((a{1000}){1000}){1000}')).toBeNull();
 });
+
+test('finds what groups hold, greedy and lazy, as JavaScript does', () => {
+  const group = fc.constantFrom(
+    '(a*)',
+    '(a+?)',
+    '(a|ab)',
+    '(?:b)?',
+    '(b)?',
+    '(.*)',
+    '(.*?)',
+    '-',
+    'b',
+    '(?P<n>[ab])',
+  );
+  const expression = fc.array(group, { minLength: 1, maxLength: 5 }).map((parts) => parts.join(''));
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '-'), maxLength: 8 });
+  fc.assert(
+    fc.property(expression, text, (made, subject) => {
+      const expected = new RegExp(made.replaceAll('(?P<n>', '(')).exec(subject);
+      const groups = expected === null ? null : [...expected].map((part) => part ?? '');
+      expect(compilePattern(made)?.groups(subject)).toEqual(groups);
+    }),
+    { numRuns: 2_000 },
+  );
+});

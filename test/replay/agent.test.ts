@@ -24,6 +24,7 @@ describe('a real agent', () => {
     ['09-txn', startBaseProfile],
     ['11-coordinate', startBaseProfile],
     ['16-federation-states', startBaseProfile],
+    ['18-query', startBaseProfile],
     ['20-snapshot', startBaseProfile],
     ['33-wan-federation', startWanProfile],
   ])(

@@ -80,25 +80,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
       lastLogIndex: lastIndex,
     }),
   };
-  const registry = new RpcRegistry(
-    serverEndpoints({
-      datacenter: DATACENTER,
-      store: fsm.store,
-      clock: world.clock,
-      random: world.random,
-      raftApply,
-      consensus,
-      sessionTimers: { reset: () => {}, clear: () => {} },
-      lockDelayMs: (key) => Math.max((lockDelays.get(key) ?? 0) - world.clock.monotonic(), 0),
-      datacenters: () => [DATACENTER],
-      serverName: () => NODE,
-      federationStatesSupported: () => true,
-      fireEvent: async () => {},
-      connect: { enabled: true, primary: true },
-      datacenterMaps: () => [],
-      updateCoordinate: () => {},
-    }),
-  );
+  const registry = new RpcRegistry();
   const rpc: RpcCaller = {
     async call(method, request, signal) {
       const route = routeOf(method, request);
@@ -111,7 +93,26 @@ export async function startBoxedServer(): Promise<BoxedServer> {
       return (await found.served.handle(request, origin)) as never;
     },
   };
-
+  const methods = serverEndpoints({
+    datacenter: DATACENTER,
+    store: fsm.store,
+    rpc,
+    log: silentLog,
+    clock: world.clock,
+    random: world.random,
+    raftApply,
+    consensus,
+    sessionTimers: { reset: () => {}, clear: () => {} },
+    lockDelayMs: (key) => Math.max((lockDelays.get(key) ?? 0) - world.clock.monotonic(), 0),
+    datacenters: () => [DATACENTER],
+    serverName: () => NODE,
+    federationStatesSupported: () => true,
+    fireEvent: async () => {},
+    connect: { enabled: true, primary: true },
+    datacenterMaps: () => [],
+    updateCoordinate: () => {},
+  });
+  for (const served of methods) registry.add(served);
   await registerOwnNode(raftApply);
   const stopFederation = keepFederationState(fsm, raftApply, () => world.clock.now());
   const local = startLocalServices(world, rpc);

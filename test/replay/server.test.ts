@@ -16,6 +16,7 @@ describe('exchanges recorded from Consul 1.9.1', () => {
     '08-session',
     '09-txn',
     '16-federation-states',
+    '18-query',
   ])(
     '%s',
     async (name) => {

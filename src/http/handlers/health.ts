@@ -1,5 +1,6 @@
 /** `/v1/health/…` */
 
+import { parseGoBool } from '../../go-bool.ts';
 import type { CheckServiceNode } from '../../model/catalog.ts';
 import { HEALTH_PASSING } from '../../model/health-check.ts';
 import * as method from '../../rpc/methods/health.ts';
@@ -11,7 +12,6 @@ import { nodeMetaFilters, querySource, refuseNamespace } from '../options.ts';
 import { answerRead, shown } from '../read.ts';
 import type { Route } from '../router.ts';
 import { serviceRequest } from './catalog.ts';
-import { parseGoBool } from './go-bool.ts';
 import { rest } from './path.ts';
 
 const checksJson = list(healthCheckJson);

@@ -1,8 +1,8 @@
 /** Maintenance mode: a check that is critical for as long as it exists. */
 
+import { parseGoBool } from '../../go-bool.ts';
 import { CHECK_OUTPUT_BYTES_MAX, type CheckDefinition } from '../../local/definitions.ts';
 import { badRequest, type HttpRequest } from '../message.ts';
-import { parseGoBool } from './go-bool.ts';
 
 export interface MaintenanceWish {
   readonly enable: 'yes' | 'no';

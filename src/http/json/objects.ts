@@ -207,17 +207,22 @@ function healthCheckWith(nilTags: NilTags): JsonOutput<HealthCheck> {
 export const healthCheckJson = healthCheckWith('[]');
 export const checkWithNilTagsJson = healthCheckWith('null');
 
-function serviceEntryWith(nilTags: NilTags): JsonOutput<CheckServiceNode> {
+function serviceEntryWith(
+  nilTags: NilTags,
+  nilChecks: 'null' | '[]' = '[]',
+): JsonOutput<CheckServiceNode> {
   return object<CheckServiceNode>({
     Node: nullable(nodeJson),
     Service: nullable(nodeServiceWith(nilTags)),
-    Checks: list(healthCheckWith(nilTags)),
+    Checks: list(healthCheckWith(nilTags), nilChecks),
   });
 }
 
 export const serviceEntryJson = serviceEntryWith('[]');
 /** Inside federation states absent tags stay `null`. */
 export const meshGatewayEntryJson = serviceEntryWith('null');
+/** Prepared queries show what is absent as it is. */
+export const queryEntryJson = serviceEntryWith('null', 'null');
 
 export const federationStateJson = object<FederationState>({
   Datacenter: str,

@@ -1,10 +1,12 @@
 /** What the endpoints of a server need of the rest of it; each owner implements its part. */
 
 import type { CommandType } from '../../fsm/command-types.ts';
+import type { Log } from '../../log.ts';
 import type { Coordinate, DatacenterMap } from '../../model/coordinate.ts';
 import type { StoreSource } from '../../store/store.ts';
 import type { Codec } from '../../wire/msgpack/schema.ts';
 import type { Clock, Random } from '../../world/world.ts';
+import type { RpcCaller } from '../method.ts';
 
 /**
  * Writes one command through Raft. Rejects with Raft's error, or with the error that the state
@@ -55,6 +57,9 @@ export interface EndpointDeps {
   /** The mesh: whether there is one, and whether its authority is that of this datacenter. */
   readonly connect: { readonly enabled: boolean; readonly primary: boolean };
   readonly store: StoreSource;
+  /** Calls other servers: those of other datacenters, and the leader. */
+  readonly rpc: RpcCaller;
+  readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
   readonly raftApply: RaftApply;

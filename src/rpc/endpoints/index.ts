@@ -10,6 +10,7 @@ import { healthEndpoints } from './health.ts';
 import { intentionEndpoints } from './intention.ts';
 import { coordinateEndpoints, internalEndpoints } from './internal.ts';
 import { kvsEndpoints } from './kvs.ts';
+import { preparedQueryEndpoints } from './prepared-query.ts';
 import { sessionEndpoints } from './session.ts';
 import { statusEndpoints } from './status.ts';
 import { txnEndpoints } from './txn.ts';
@@ -23,6 +24,7 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...kvsEndpoints(deps),
     ...sessionEndpoints(deps),
     ...txnEndpoints(deps),
+    ...preparedQueryEndpoints(deps),
     ...statusEndpoints(deps),
     ...federationStateEndpoints(deps),
     ...internalEndpoints(deps),

@@ -6,7 +6,6 @@ import type { Coordinate } from '../../model/coordinate.ts';
 import type { FederationState } from '../../model/federation-state.ts';
 import type { Intention } from '../../model/intention.ts';
 import type { AutopilotConfig } from '../../model/operator.ts';
-import type { PreparedQuery } from '../../model/prepared-query.ts';
 import type { Session } from '../../model/session.ts';
 import type { SystemMetadataEntry } from '../../model/system-metadata.ts';
 import type { Indexed } from '../blocking-query.ts';
@@ -21,7 +20,6 @@ import {
   coordinatesTable,
   federationStatesTable,
   intentionsTable,
-  preparedQueriesTable,
   SINGLE_KEY,
   sessionsTable,
   systemMetadataTable,
@@ -79,10 +77,6 @@ export function configEntries(
 ): Indexed<readonly ConfigEntryRow[]> {
   const result = reader.scan(configEntriesTable, kind === undefined ? '' : compoundKey(kind, ''));
   return { index: maxIndex(reader.unwatched, configEntriesTable.name), result };
-}
-
-export function preparedQueries(reader: StoreReader): Indexed<readonly PreparedQuery[]> {
-  return whole(reader, preparedQueriesTable);
 }
 
 export function caRoots(reader: StoreReader): Indexed<readonly CARoot[]> {

@@ -4,7 +4,6 @@ import type { ConfigEntryRow } from '../../model/config-entry.ts';
 import type { Coordinate } from '../../model/coordinate.ts';
 import type { Intention } from '../../model/intention.ts';
 import type { AutopilotConfig } from '../../model/operator.ts';
-import type { PreparedQuery } from '../../model/prepared-query.ts';
 import type { SystemMetadataEntry } from '../../model/system-metadata.ts';
 import { nodeByName } from '../read/catalog.ts';
 import { nameKey } from '../table.ts';
@@ -13,9 +12,7 @@ import {
   configEntriesTable,
   coordinatesTable,
   intentionsTable,
-  preparedQueriesTable,
   SINGLE_KEY,
-  sessionsTable,
   systemMetadataTable,
 } from '../tables.ts';
 import type { Transaction } from '../transaction.ts';
@@ -100,36 +97,6 @@ export function setConfigEntryCas(tx: Transaction, entry: ConfigEntryRow): boole
 export function deleteConfigEntry(tx: Transaction, entry: ConfigEntryRow): void {
   if (!tx.remove(configEntriesTable, configEntriesTable.key(entry))) return;
   tx.bump(configEntriesTable.name, ...configEntryRows(entry.Kind));
-}
-
-export function setPreparedQuery(tx: Transaction, query: PreparedQuery): void {
-  if (query.ID === '') refuse('Missing Query ID');
-  const before = tx.first(preparedQueriesTable, nameKey(query.ID));
-  refuseAlias(tx, query);
-  if (query.Session !== '' && tx.first(sessionsTable, nameKey(query.Session)) === undefined) {
-    refuse(`invalid session ${quoted(query.Session)}`);
-  }
-  tx.put(preparedQueriesTable, {
-    ...query,
-    CreateIndex: before?.CreateIndex ?? tx.index,
-    ModifyIndex: tx.index,
-  });
-  tx.bump(preparedQueriesTable.name);
-}
-
-function refuseAlias(tx: Transaction, query: PreparedQuery): void {
-  if (query.Name === '') return;
-  const named = tx.lookup(preparedQueriesTable.by.name, nameKey(query.Name));
-  if (named.some((other) => nameKey(other.ID) !== nameKey(query.ID))) {
-    refuse(`name '${query.Name}' aliases an existing query name`);
-  }
-  if (tx.first(preparedQueriesTable, nameKey(query.Name)) !== undefined) {
-    refuse(`name '${query.Name}' aliases an existing query ID`);
-  }
-}
-
-export function deletePreparedQuery(tx: Transaction, id: string): void {
-  if (tx.remove(preparedQueriesTable, nameKey(id))) tx.bump(preparedQueriesTable.name);
 }
 
 export function setSystemMetadata(tx: Transaction, entry: SystemMetadataEntry): void {
