@@ -24,6 +24,7 @@ import { poolMachine } from './gossip/pool.ts';
 import { alpnListenerMachine } from './port/alpn-listener.ts';
 import { connectionMachine } from './port/connection.ts';
 import { rpcRouterMachine } from './rpc/router.ts';
+import { autopilotMachine } from './server/autopilot.ts';
 import { bootstrapMachine } from './server/bootstrap.ts';
 import { connectCaMachine } from './server/connect-ca.ts';
 import { coordinateBatcherMachine } from './server/coordinate-batcher.ts';
@@ -40,6 +41,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   poolMachine,
   serverMachine,
   fsmMachine,
+  autopilotMachine,
   bootstrapMachine,
   memberReconcilerMachine,
   connectCaMachine,

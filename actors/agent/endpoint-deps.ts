@@ -12,6 +12,7 @@ import type { LockDelays } from '../../src/store/lock-delays.ts';
 import type { SessionTimers } from '../../src/store/session-timers.ts';
 import type { StoreSource } from '../../src/store/store.ts';
 import { CONSUL_EVENT_PREFIX } from '../../src/wire/gossip/consul-event.ts';
+import type { AutopilotBoard } from '../server/autopilot.ts';
 import type { Foundation } from './foundation.ts';
 
 const FIRE_TIMEOUT_MS = 10_000;
@@ -25,6 +26,7 @@ export interface EndpointSources {
   readonly sessionTimers: SessionTimers;
   readonly router: () => RouterView;
   readonly rpc: RpcCaller;
+  readonly autopilot: AutopilotBoard;
   readonly federationStatesSupported: () => boolean;
 }
 
@@ -45,8 +47,10 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
     consensus: {
       view: () => consensusView(base, consensus),
       verifyLeader: () => consensus.verifyLeader(),
+      removeServer: (id) => consensus.removeServer(id, { prevIndex: 0 }),
     },
     sessionTimers,
+    autopilot: () => (consensus.view().role === 'leader' ? sources.autopilot.state : null),
     lockDelayMs: (key) => lockDelays.remainingMs(key),
     datacenters: () => knownDatacenters(base, sources.router()),
     serverName: (address) => serverNameAt(base, address),

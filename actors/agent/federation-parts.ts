@@ -20,10 +20,12 @@ export interface FederationParts {
   readonly duties: readonly ChildSpec[];
 }
 
+/** `others`: duties of a leader that have nothing to do with the federation. */
 export function federationParts(
   base: Foundation,
   raft: ConsensusParts,
   rpc: ServerRpcParts,
+  others: readonly ChildSpec[],
 ): FederationParts {
   const { plan, world, bus, log } = base;
   const { datacenter, primaryDatacenter } = plan;
@@ -44,9 +46,8 @@ export function federationParts(
     knownDatacenters: () => rpc.router.view().datacenters.map(({ name }) => name),
     token: () => '',
   });
-  const duties = plan.connect.enabled
-    ? [authorityDuty(base, raft, rpc), ...federation]
-    : federation;
+  const authority = plan.connect.enabled ? [authorityDuty(base, raft, rpc)] : [];
+  const duties = [...others, ...authority, ...federation];
   const support = createFederationSupportActor({
     log: log.child('federation-support'),
     store: raft.store,

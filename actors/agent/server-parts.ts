@@ -34,11 +34,13 @@ import { createWanfedTransportActor } from '../federation/wanfed-transport.ts';
 import type { LanListener } from '../gossip/lan.ts';
 import { createAlpnListenerActor } from '../port/alpn-listener.ts';
 import { createPortCounts } from '../port/connections.ts';
+import type { AutopilotBoard } from '../server/autopilot.ts';
 import { createBootstrapActor } from '../server/bootstrap.ts';
 import { createCoordinateBatcherActor } from '../server/coordinate-batcher.ts';
 import { createMemberReconcilerActor } from '../server/member-reconciler.ts';
 import { createServerActor } from '../server/server.ts';
 import { createSessionTtlActor } from '../server/session-ttl.ts';
+import { autopilotDuty } from './autopilot-parts.ts';
 import { type ConsensusParts, consensusParts } from './consensus-parts.ts';
 import { endpointDeps } from './endpoint-deps.ts';
 import { federationParts } from './federation-parts.ts';
@@ -77,13 +79,16 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
     router: () => rpc.router.view(),
     consensus: raft.consensus,
   });
-  const federation = federationParts(base, raft, rpc);
+  const board: AutopilotBoard = { state: null };
+  const autopilot = autopilotDuty(base, raft, rpc, board);
+  const federation = federationParts(base, raft, rpc, [autopilot]);
   const methods = serverEndpoints(
     endpointDeps({
       ...raft,
       base,
       router: () => rpc.router.view(),
       rpc: rpc.router.forwarder,
+      autopilot: board,
       federationStatesSupported: () => federation.supported(),
     }),
   );

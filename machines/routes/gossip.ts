@@ -231,6 +231,18 @@ export const GOSSIP_ROUTES = [
   { from: 'agent', type: 'members.leave', to: 'gossip.wan', why: 'graceful shutdown' },
   { from: 'agent', type: 'members.force-leave', to: 'gossip.lan', why: '`force-leave`' },
   { from: 'agent', type: 'members.force-leave', to: 'gossip.wan', why: '`force-leave`' },
+  {
+    from: 'autopilot',
+    type: 'members.force-leave',
+    to: 'gossip.lan',
+    why: 'nobody waits for a dead server',
+  },
+  {
+    from: 'autopilot',
+    type: 'members.force-leave',
+    to: 'gossip.wan',
+    why: 'nobody waits for a dead server in the other datacenters either',
+  },
   { from: 'agent', type: 'user-event.fire', to: 'gossip.lan', why: '`event`' },
   { from: 'agent', type: 'query.start', to: 'gossip.lan', why: 'questions to the pool' },
   { from: 'agent', type: 'query.start', to: 'gossip.wan', why: 'questions to the pool' },

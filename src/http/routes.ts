@@ -11,6 +11,7 @@ import { EVENT_ROUTES } from './handlers/event.ts';
 import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
 import { HEALTH_ROUTES } from './handlers/health.ts';
 import { KV_ROUTES } from './handlers/kv.ts';
+import { OPERATOR_ROUTES } from './handlers/operator.ts';
 import { PREPARED_QUERY_ROUTES } from './handlers/prepared-query.ts';
 import { SESSION_ROUTES } from './handlers/session.ts';
 import { SNAPSHOT_ROUTES } from './handlers/snapshot.ts';
@@ -20,6 +21,7 @@ import { RouteTable } from './router.ts';
 
 export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...STATUS_ROUTES,
+  ...OPERATOR_ROUTES,
   ...AGENT_ROUTES,
   ...AGENT_SERVICE_ROUTES,
   ...AGENT_CHECK_ROUTES,

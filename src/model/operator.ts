@@ -1,9 +1,11 @@
 /** Raft configuration, autopilot, snapshots over the wire. */
 
 import {
+  any,
   bool,
   duration,
   i64,
+  map,
   slice,
   str,
   struct,
@@ -80,6 +82,36 @@ export const AutopilotHealthReply = struct({
   Servers: slice(AutopilotServerHealth),
 });
 export type AutopilotHealthReply = TypeOf<typeof AutopilotHealthReply>;
+
+/** `State`: `leader`, `voter`, `non-voter`; `NodeStatus`: `alive`, `left`, `failed`, `unknown`. */
+export const AutopilotServerState = struct({
+  Server: struct({
+    ID: str,
+    Name: str,
+    Address: str,
+    NodeStatus: str,
+    Version: str,
+    Meta: map(str),
+    RaftVersion: i64,
+    NodeType: str,
+    Ext: any,
+  }),
+  State: str,
+  Stats: struct({ LastContact: duration, LastTerm: u64, LastIndex: u64 }),
+  Health: struct({ Healthy: bool, StableSince: time }),
+});
+export type AutopilotServerState = TypeOf<typeof AutopilotServerState>;
+
+/** Servers by their IDs. */
+export const AutopilotState = struct({
+  Healthy: bool,
+  FailureTolerance: i64,
+  Servers: map(AutopilotServerState),
+  Leader: str,
+  Voters: slice(str),
+  Ext: any,
+});
+export type AutopilotState = TypeOf<typeof AutopilotState>;
 
 /** `Op`: 0 save, 1 restore. */
 export const SnapshotRequest = struct({

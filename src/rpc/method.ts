@@ -32,6 +32,8 @@ export interface RpcRouting<Request> {
   readonly datacenter?: (request: Request) => string;
   /** Reads may be tried again when the stream broke, writes only when there was no leader. */
   readonly access?: 'read' | 'write';
+  /** Set for reads that the leader alone can answer, even where a stale answer would do. */
+  readonly staleness?: 'refused';
 }
 
 /** Routing facts read out of one request. */
@@ -111,7 +113,7 @@ export function routeOf<Request>(method: RpcMethod<Request, unknown>, request: R
     to: routing?.to ?? 'leader',
     datacenter: routing?.datacenter?.(request) ?? named,
     access: routing?.access ?? (fields.AllowStale === undefined ? 'write' : 'read'),
-    allowStale: fields.AllowStale === true,
+    allowStale: fields.AllowStale === true && routing?.staleness === undefined,
     ...(blocking && { blockingMs: blockingLimitMs(Number(fields.MaxQueryTime ?? 0)) }),
   };
 }

@@ -26,6 +26,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'leader-duties',
   'member-reconciler',
   'session-ttl',
+  'autopilot',
   'federation-support',
   'federation-replicator',
   'federation-anti-entropy',

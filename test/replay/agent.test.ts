@@ -9,7 +9,17 @@ import { replayFailures, replayTable } from './table.ts';
 const FILE_TIMEOUT_MS = 240_000;
 
 /** Exchanges that need parts which are not there yet; each is expected to differ until then. */
-const OPEN: Readonly<Record<string, readonly string[]>> = {};
+const OPEN: Readonly<Record<string, readonly string[]>> = {
+  '12-operator': [
+    'keyring without encryption',
+    'keyring install without body',
+    'keyring bad relay factor',
+    'keyring relay factor out of range',
+    'keyring bad local-only',
+    'keyring local-only with another method',
+    'keyring unknown field',
+  ],
+};
 
 const results: FileResult[] = [];
 beforeAll(() => buildProgram(), FILE_TIMEOUT_MS);
@@ -23,6 +33,7 @@ describe('a real agent', () => {
     ['07-kv', startBaseProfile],
     ['09-txn', startBaseProfile],
     ['11-coordinate', startBaseProfile],
+    ['12-operator', startBaseProfile],
     ['16-federation-states', startBaseProfile],
     ['18-query', startBaseProfile],
     ['20-snapshot', startBaseProfile],

@@ -11,6 +11,7 @@ import {
 } from '../../actors/agent/local-services.ts';
 import { forgetfulStore } from '../../actors/agent/local-store.ts';
 import { createBus } from '../../actors/bus.ts';
+import { nextState } from '../../src/autopilot/state.ts';
 import { COMMAND_TYPES, typeByte } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { AgentCache } from '../../src/http/agent-cache.ts';
@@ -23,6 +24,11 @@ import { silentLog } from '../../src/log.ts';
 import { NodeService, RegisterRequest } from '../../src/model/catalog.ts';
 import { FederationState, FederationStateRequest } from '../../src/model/federation-state.ts';
 import { HealthCheck } from '../../src/model/health-check.ts';
+import {
+  AutopilotConfig,
+  AutopilotSetConfigRequest,
+  type AutopilotState,
+} from '../../src/model/operator.ts';
 import type { RaftApply } from '../../src/rpc/endpoints/deps.ts';
 import { serverEndpoints } from '../../src/rpc/endpoints/index.ts';
 import { type RpcCaller, RpcError, routeOf } from '../../src/rpc/method.ts';
@@ -70,6 +76,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
 
   const consensus = {
     verifyLeader: async () => {},
+    removeServer: async () => {},
     view: () => ({
       leading: true,
       leaderAddress: RAFT_ADDRESS,
@@ -103,6 +110,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
     raftApply,
     consensus,
     sessionTimers: { reset: () => {}, clear: () => {} },
+    autopilot: () => autopilotState(lastIndex),
     lockDelayMs: (key) => Math.max((lockDelays.get(key) ?? 0) - world.clock.monotonic(), 0),
     datacenters: () => [DATACENTER],
     serverName: () => NODE,
@@ -114,6 +122,10 @@ export async function startBoxedServer(): Promise<BoxedServer> {
   });
   for (const served of methods) registry.add(served);
   await registerOwnNode(raftApply);
+  await raftApply(COMMAND_TYPES.Autopilot, AutopilotSetConfigRequest, {
+    ...AutopilotSetConfigRequest.of({ Datacenter: DATACENTER }),
+    Config: AUTOPILOT_CONFIG,
+  });
   const stopFederation = keepFederationState(fsm, raftApply, () => world.clock.now());
   const local = startLocalServices(world, rpc);
   const cache = new AgentCache(world.clock);
@@ -153,6 +165,38 @@ export async function startBoxedServer(): Promise<BoxedServer> {
       await listener.close();
     },
   };
+}
+
+const AUTOPILOT_CONFIG = AutopilotConfig.of({
+  CleanupDeadServers: true,
+  LastContactThreshold: 200e6,
+  MaxTrailingLogs: 250,
+  ServerStabilizationTime: 10e9,
+});
+
+/** As autopilot sees a server that is alone and well. */
+function autopilotState(lastIndex: number): AutopilotState {
+  const known = {
+    id: NODE_ID,
+    name: NODE,
+    address: RAFT_ADDRESS,
+    status: 'alive',
+    version: '1.9.1',
+    raftVersion: 3,
+    meta: { 'consul-network-segment': '' },
+    readReplica: false,
+  } as const;
+  const input = {
+    config: AUTOPILOT_CONFIG,
+    peers: [{ id: NODE_ID, address: RAFT_ADDRESS, voter: true }],
+    leaderId: NODE_ID,
+    lastTerm: 1,
+    lastIndex,
+    known: new Map([[NODE_ID, known]]),
+    stats: new Map([[NODE_ID, { LastContact: 0, LastTerm: 1, LastIndex: lastIndex }]]),
+    nowMs: 0,
+  };
+  return nextState(input, null);
 }
 
 /** As the leader and the agent's first full sync leave it. */

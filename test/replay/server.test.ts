@@ -4,6 +4,11 @@ import { loadRecording } from './recording.ts';
 import { type FileResult, replay } from './replay.ts';
 import { replayFailures, replayTable } from './table.ts';
 
+/** Exchanges about the key ring of the pools, which the box does not have. */
+function needsGossip(exchange: string): boolean {
+  return exchange.startsWith('keyring');
+}
+
 const results: FileResult[] = [];
 afterAll(() => console.log(replayTable(results)));
 
@@ -15,6 +20,7 @@ describe('exchanges recorded from Consul 1.9.1', () => {
     '07-kv',
     '08-session',
     '09-txn',
+    '12-operator',
     '16-federation-states',
     '18-query',
   ])(
@@ -22,7 +28,9 @@ describe('exchanges recorded from Consul 1.9.1', () => {
     async (name) => {
       const server = await startBoxedServer();
       try {
-        const result = await replay(loadRecording(name), server.target);
+        const recording = loadRecording(name);
+        const exchanges = recording.exchanges.filter((one) => !needsGossip(one.name));
+        const result = await replay({ ...recording, exchanges }, server.target);
         results.push(result);
         expect(replayFailures(result)).toBe('');
       } finally {

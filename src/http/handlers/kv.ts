@@ -192,7 +192,7 @@ function refuseLarge(http: HttpRequest, length: number, max: number): void {
 }
 
 /** An index to compare with; those beyond 2^53 equal none, as the largest exact number does. */
-function casIndex(text: string): number {
+export function casIndex(text: string): number {
   const index = parseUint(text);
   return index > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(index);
 }

@@ -1,10 +1,8 @@
-/** `/v1/status/…`, `/v1/operator/raft/configuration` and the index page. */
+/** `/v1/status/…` and the index page. */
 
 import type { DCSpecificRequest } from '../../model/blocks.ts';
-import { OPERATOR_RAFT_GET_CONFIGURATION } from '../../rpc/methods/operator.ts';
 import { STATUS_LEADER, STATUS_PEERS } from '../../rpc/methods/status.ts';
 import type { HttpContext } from '../context.ts';
-import { raftConfigurationJson } from '../json/objects.ts';
 import { list, str } from '../json/output.ts';
 import {
   emptyAnswer,
@@ -23,7 +21,6 @@ export const STATUS_ROUTES: readonly Route<HttpContext>[] = [
   { path: '/', methods: ['GET'], handler: index },
   { path: '/v1/status/leader', methods: ['GET'], handler: leader },
   { path: '/v1/status/peers', methods: ['GET'], handler: peers },
-  { path: '/v1/operator/raft/configuration', methods: ['GET'], handler: raftConfiguration },
 ];
 
 async function index(http: HttpRequest): Promise<HttpAnswer> {
@@ -52,10 +49,4 @@ async function leader(http: HttpRequest, context: HttpContext): Promise<HttpAnsw
 async function peers(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
   const addresses = await context.rpc.call(STATUS_PEERS, plainRequest(http, context), http.signal);
   return jsonAnswer(peersJson.text(addresses));
-}
-
-async function raftConfiguration(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
-  const request = plainRequest(http, context);
-  const reply = await context.rpc.call(OPERATOR_RAFT_GET_CONFIGURATION, request, http.signal);
-  return jsonAnswer(raftConfigurationJson.text(reply));
 }

@@ -3,6 +3,7 @@
 import type { CommandType } from '../../fsm/command-types.ts';
 import type { Log } from '../../log.ts';
 import type { Coordinate, DatacenterMap } from '../../model/coordinate.ts';
+import type { AutopilotState } from '../../model/operator.ts';
 import type { StoreSource } from '../../store/store.ts';
 import type { Codec } from '../../wire/msgpack/schema.ts';
 import type { Clock, Random } from '../../world/world.ts';
@@ -43,6 +44,8 @@ export interface ConsensusFacts {
   view(): ConsensusView;
   /** Rejects when this server is not the leader any more. */
   verifyLeader(): Promise<void>;
+  /** Takes a server out of the configuration; rejects with Raft's error. */
+  removeServer(id: string): Promise<void>;
 }
 
 /** Timers of sessions, which only the leader keeps. */
@@ -65,6 +68,8 @@ export interface EndpointDeps {
   readonly raftApply: RaftApply;
   readonly consensus: ConsensusFacts;
   readonly sessionTimers: SessionTimers;
+  /** What autopilot knows of the servers; `null` before its first look, and on followers. */
+  autopilot(): AutopilotState | null;
   /** Milliseconds for which a key may not be locked yet; 0 = it may. */
   lockDelayMs(key: string): number;
   /** Names of datacenters that are known, nearest first, the own one included. */

@@ -10,6 +10,7 @@ import { healthEndpoints } from './health.ts';
 import { intentionEndpoints } from './intention.ts';
 import { coordinateEndpoints, internalEndpoints } from './internal.ts';
 import { kvsEndpoints } from './kvs.ts';
+import { operatorEndpoints } from './operator.ts';
 import { preparedQueryEndpoints } from './prepared-query.ts';
 import { sessionEndpoints } from './session.ts';
 import { statusEndpoints } from './status.ts';
@@ -26,6 +27,7 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...txnEndpoints(deps),
     ...preparedQueryEndpoints(deps),
     ...statusEndpoints(deps),
+    ...operatorEndpoints(deps),
     ...federationStateEndpoints(deps),
     ...internalEndpoints(deps),
     ...coordinateEndpoints(deps),
