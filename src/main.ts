@@ -13,6 +13,7 @@ import { demoCommand } from './cli/commands/demo.ts';
 import { houseCommands } from './cli/commands/house.ts';
 import { kvCommands } from './cli/commands/kv.ts';
 import { localCommands } from './cli/commands/local.ts';
+import { operatorCommands } from './cli/commands/operator.ts';
 import { snapshotCommands } from './cli/commands/snapshot.ts';
 import { tlsCommands } from './cli/commands/tls.ts';
 import { validateCommand } from './cli/commands/validate.ts';
@@ -50,6 +51,7 @@ const commands: readonly Command[] = [
   ...clusterCommands(world.disk),
   ...kvCommands(world.disk),
   ...snapshotCommands(world.disk),
+  ...operatorCommands(world.disk),
   ...localCommands(world.random),
   ...tlsCommands(world),
   validateCommand(world, hostname()),
