@@ -34,7 +34,7 @@ export function autopilotDuty(
     initialConfig: initialConfig(base),
     knownServers: () => knownServers(base, raft),
     statsOf: (server, signal) => statsOf(base, raft, rpc, server, signal),
-    knownInWan: (name) => views.wan?.members.has(name) ?? false,
+    failedInWan: (name) => views.wan?.members.get(name)?.status === 'failed',
     board,
   });
   return { id: 'autopilot', logic, restart: 'permanent', shutdownMs: 0 };

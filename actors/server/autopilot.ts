@@ -25,7 +25,8 @@ import type { Clock } from '../../src/world/world.ts';
 
 /** Half of the time between updates. */
 const STATS_TIMEOUT_MS = 1_000;
-const FORCE_LEAVE_TIMEOUT_MS = 10_000;
+const FORCE_LEAVE = { type: 'members.force-leave', prune: false } as const;
+const LIMIT = { timeoutMs: 10_000 };
 
 export interface AutopilotDeps {
   readonly post: Post<'autopilot'>;
@@ -41,8 +42,8 @@ export interface AutopilotDeps {
   readonly knownServers: () => ReadonlyMap<string, KnownServer>;
   /** Asks one server how far its log is; rejects when it does not answer. */
   readonly statsOf: (server: KnownServer, signal: AbortSignal) => Promise<ServerStats>;
-  /** Whether the WAN pool knows a member of this name. */
-  readonly knownInWan: (name: string) => boolean;
+  /** Whether the WAN pool holds a member of this name for failed. */
+  readonly failedInWan: (name: string) => boolean;
   /** Where the endpoints read the state; written by this actor alone. */
   readonly board: AutopilotBoard;
 }
@@ -139,20 +140,32 @@ async function reconcile(deps: AutopilotDeps, startedMs: number): Promise<void> 
   const { removals, kept } = deadServerCleanup(config, peersOf(deps), known);
   for (const { server, why } of kept) log.debug('not removing a dead server', { server, why });
   for (const removal of removals) await remove(deps, removal);
+  await leaveWan(deps, known);
 }
 
 /** The member reconciler takes out of raft and catalog who has left. */
 async function remove(deps: AutopilotDeps, removal: Removal): Promise<void> {
-  const { post, log, datacenter } = deps;
+  const { post, log } = deps;
   if (removal.kind === 'remove-peer') {
     log.info('removing a server that gossip does not know', { id: removal.id });
     return deps.consensus.removeServer(removal.id, { prevIndex: 0 });
   }
   const { name } = removal;
   log.info('removing a failed server', { name });
-  const limit = { timeoutMs: FORCE_LEAVE_TIMEOUT_MS };
-  const leave = { type: 'members.force-leave', prune: false } as const;
-  await post.ask('gossip.lan', { ...leave, name }, limit);
-  const wanName = `${name}.${datacenter}`;
-  if (deps.knownInWan(wanName)) await post.ask('gossip.wan', { ...leave, name: wanName }, limit);
+  await post.ask('gossip.lan', { ...FORCE_LEAVE, name }, LIMIT);
+}
+
+/**
+ * Servers that left the LAN pool leave the WAN pool too, but only once that one holds them for
+ * failed as well: a server that is alive there, and does not hear of it, would be leaving for ever.
+ */
+async function leaveWan(
+  { post, datacenter, failedInWan }: AutopilotDeps,
+  known: ReadonlyMap<string, KnownServer>,
+): Promise<void> {
+  for (const { status, name } of known.values()) {
+    const wanName = `${name}.${datacenter}`;
+    if (status !== 'left' || !failedInWan(wanName)) continue;
+    await post.ask('gossip.wan', { ...FORCE_LEAVE, name: wanName }, LIMIT);
+  }
 }
