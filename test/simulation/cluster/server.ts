@@ -19,7 +19,7 @@ import type { Consensus } from '../../../src/consensus/consensus.ts';
 import { COMMAND_TYPES } from '../../../src/fsm/command-types.ts';
 import { Fsm } from '../../../src/fsm/fsm.ts';
 import { createRaftApply } from '../../../src/fsm/raft-apply.ts';
-import { createMemoryLog, type MemoryLog, silentLog, silentLog } from '../../../src/log.ts';
+import { createMemoryLog, type MemoryLog, silentLog } from '../../../src/log.ts';
 import { Session, SessionRequest } from '../../../src/model/session.ts';
 import { catalogEndpoints } from '../../../src/rpc/endpoints/catalog.ts';
 import type { EndpointDeps } from '../../../src/rpc/endpoints/deps.ts';
