@@ -55,8 +55,8 @@ export function joinDifference(
     id: entry.id,
     why: `its address ${address} now belongs to ${server.name}`,
   }));
-  const kind =
-    !server.nonVoter && (same === undefined || same.voter) ? 'add-voter' : 'add-nonvoter';
+  // Who is new has no vote until autopilot finds it healthy and stable; who has one keeps it.
+  const kind = same?.voter && !server.nonVoter ? 'add-voter' : 'add-nonvoter';
   return { kind: 'changes', changes: [...removals, { kind, id: server.id, address }] };
 }
 

@@ -20,10 +20,10 @@ const configured = [1, 2, 3].map((n) => ({
   voter: true,
 }));
 
-test('a new server is added, a known one is left alone', () => {
+test('a new server is added without a vote, a known one is left alone', () => {
   expect(joinDifference(server(4), configured, [])).toEqual({
     kind: 'changes',
-    changes: [{ kind: 'add-voter', id: 'id-4', address: '10.0.0.4:8300' }],
+    changes: [{ kind: 'add-nonvoter', id: 'id-4', address: '10.0.0.4:8300' }],
   });
   expect(joinDifference(server(1), configured, [])).toEqual({ kind: 'changes', changes: [] });
 });
@@ -40,7 +40,7 @@ test('another server at a known address takes the place of the old entry', () =>
     kind: 'changes',
     changes: [
       { kind: 'remove', id: 'id-1', why: 'its address 10.0.0.1:8300 now belongs to s1' },
-      { kind: 'add-voter', id: 'new', address: '10.0.0.1:8300' },
+      { kind: 'add-nonvoter', id: 'new', address: '10.0.0.1:8300' },
     ],
   });
 });
