@@ -11,6 +11,7 @@ import { clusterCommands } from './cli/commands/cluster.ts';
 import { connectGatewayCommand } from './cli/commands/connect-gateway.ts';
 import { demoCommand } from './cli/commands/demo.ts';
 import { houseCommands } from './cli/commands/house.ts';
+import { keyringCommand } from './cli/commands/keyring.ts';
 import { kvCommands } from './cli/commands/kv.ts';
 import { localCommands } from './cli/commands/local.ts';
 import { operatorCommands } from './cli/commands/operator.ts';
@@ -49,6 +50,7 @@ const commands: readonly Command[] = [
   }),
   ...catalogCommands(world.disk),
   ...clusterCommands(world.disk),
+  keyringCommand(world.disk),
   ...kvCommands(world.disk),
   ...snapshotCommands(world.disk),
   ...operatorCommands(world.disk),

@@ -31,6 +31,7 @@ export function createAgentFacts(deps: AgentFactsDeps): AgentFacts {
   const post = base.bus.postFor('agent');
   return {
     own: { datacenter: base.plan.datacenter, node: base.plan.node.name, segment: '' },
+    role: base.plan.role,
     defaultToken: () => '',
     self: async () => agentSelf(base, deps.self),
     members: (pool) => membersOf(pool === 'lan' ? base.views.lan : base.views.wan),

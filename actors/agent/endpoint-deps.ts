@@ -16,6 +16,8 @@ import type { AutopilotBoard } from '../server/autopilot.ts';
 import type { Foundation } from './foundation.ts';
 
 const FIRE_TIMEOUT_MS = 10_000;
+/** Beyond the time that a query of a pool runs: 16 gossip intervals for each digit of its size. */
+const KEYS_TIMEOUT_MS = 60_000;
 
 export interface EndpointSources {
   readonly base: Foundation;
@@ -24,6 +26,7 @@ export interface EndpointSources {
   readonly raftApply: RaftApply;
   readonly lockDelays: LockDelays;
   readonly sessionTimers: SessionTimers;
+  readonly rpc: RpcCaller;
   readonly router: () => RouterView;
   readonly rpc: RpcCaller;
   readonly autopilot: AutopilotBoard;
@@ -32,6 +35,7 @@ export interface EndpointSources {
 
 export function endpointDeps(sources: EndpointSources): EndpointDeps {
   const { base, consensus, sessionTimers, lockDelays } = sources;
+  const post = base.bus.postFor('agent');
   return {
     datacenter: base.plan.datacenter,
     connect: {
@@ -56,7 +60,7 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
     serverName: (address) => serverNameAt(base, address),
     federationStatesSupported: sources.federationStatesSupported,
     fireEvent: async (name, payload) => {
-      await base.bus.postFor('agent').ask(
+      await post.ask(
         'gossip.lan',
         {
           type: 'user-event.fire',
@@ -67,6 +71,20 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
         { timeoutMs: FIRE_TIMEOUT_MS },
       );
     },
+    keys: {
+      lan: (order) =>
+        post.ask('gossip.lan', { type: 'keys.change', ...order }, { timeoutMs: KEYS_TIMEOUT_MS }),
+      wan:
+        base.plan.ports.serfWan === null
+          ? null
+          : (order) =>
+              post.ask(
+                'gossip.wan',
+                { type: 'keys.change', ...order },
+                { timeoutMs: KEYS_TIMEOUT_MS },
+              ),
+    },
+    elsewhere: sources.rpc,
     datacenterMaps: () => datacenterMaps(base.views.wan, base.views.wanCoordinates),
     updateCoordinate: (coordinate) =>
       base.bus

@@ -86,6 +86,7 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
     endpointDeps({
       ...raft,
       base,
+      rpc: rpc.router.forwarder,
       router: () => rpc.router.view(),
       rpc: rpc.router.forwarder,
       autopilot: board,

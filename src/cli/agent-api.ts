@@ -37,7 +37,8 @@ export const DATACENTER_FLAGS: readonly FlagSpec[] = [
 export interface AgentApi {
   get(path: string, query?: Query): Promise<Buffer>;
   put(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
-  delete(path: string, query?: Query): Promise<Buffer>;
+  post(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
+  delete(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
   close(): void;
 }
 
@@ -95,7 +96,7 @@ export async function openAgentApi(
     stale: flags.has('stale') ? flags.bool('stale') : undefined,
   };
   const send = async (
-    method: 'GET' | 'PUT' | 'DELETE',
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
     path: string,
     query: Query,
     body?: Uint8Array | string,
@@ -117,8 +118,27 @@ export async function openAgentApi(
   return {
     get: (path, query = {}) => send('GET', path, query),
     put: (path, query = {}, body) => send('PUT', path, query, body),
-    delete: (path, query = {}) => send('DELETE', path, query),
+    post: (path, query = {}, body) => send('POST', path, query, body),
+    delete: (path, query = {}, body) => send('DELETE', path, query, body),
     close: () => client.close(),
+  };
+}
+
+/** What a command does with the agent; resolves to the exit code. */
+export type ApiWork = (api: AgentApi, flags: Flags, terminal: Terminal) => Promise<number>;
+
+/** A command's `run` that opens the API before its work and closes it after. */
+export function withAgentApi(
+  disk: Disk,
+  work: ApiWork,
+): (flags: Flags, terminal: Terminal) => Promise<number> {
+  return async (flags, terminal) => {
+    const api = await openAgentApi(flags, terminal, disk);
+    try {
+      return await work(api, flags, terminal);
+    } finally {
+      api.close();
+    }
   };
 }
 

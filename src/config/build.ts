@@ -1,6 +1,7 @@
 /** Makes a plan of merged settings. Pure: what the host is comes in as an argument. */
 
 import { readGatewayAddress } from '../federation/gateway-address.ts';
+import { decodeGoBase64 } from '../go-base64.ts';
 import type { HostInterface } from './address-template.ts';
 import { AddressReader } from './addresses.ts';
 import { DEFAULT_PORTS, GOSSIP_LAN, GOSSIP_WAN, HOUR_MS, MINUTE_MS } from './defaults.ts';
@@ -219,12 +220,9 @@ function gossipOf(settings: Settings, issues: ConfigIssue[]): GossipPlan {
 
 /** The bytes of a gossip key, or what is wrong with it. */
 function keyOf(encoded: string): Uint8Array | string {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(encoded) || encoded.length % 4 !== 0) {
-    const at = encoded.search(/[^A-Za-z0-9+/=]/);
-    return `illegal base64 data at input byte ${at < 0 ? encoded.length : at}`;
-  }
-  const bytes = Buffer.from(encoded, 'base64');
-  if ([16, 24, 32].includes(bytes.length)) return Uint8Array.from(bytes);
+  const decoded = decodeGoBase64(encoded);
+  if (!decoded.ok) return decoded.error;
+  if ([16, 24, 32].includes(decoded.bytes.length)) return Uint8Array.from(decoded.bytes);
   return 'key size must be 16, 24 or 32 bytes';
 }
 

@@ -41,6 +41,7 @@ export type DebugValue =
 
 export interface AgentFacts {
   readonly own: OwnFacts;
+  readonly role: 'server' | 'client';
   /** Token that stands in for a missing one; `''` = anonymous. */
   defaultToken(): string;
   self(): Promise<AgentSelf>;

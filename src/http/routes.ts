@@ -10,6 +10,7 @@ import { COORDINATE_ROUTES } from './handlers/coordinate.ts';
 import { EVENT_ROUTES } from './handlers/event.ts';
 import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
 import { HEALTH_ROUTES } from './handlers/health.ts';
+import { KEYRING_ROUTES } from './handlers/keyring.ts';
 import { KV_ROUTES } from './handlers/kv.ts';
 import { OPERATOR_ROUTES } from './handlers/operator.ts';
 import { PREPARED_QUERY_ROUTES } from './handlers/prepared-query.ts';
@@ -36,4 +37,5 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...SNAPSHOT_ROUTES,
   ...FEDERATION_STATE_ROUTES,
   ...CONFIG_ROUTES,
+  ...KEYRING_ROUTES,
 ]);

@@ -162,7 +162,7 @@ describe('keys and types', () => {
       { performance: { raft_multiplier: 11 } },
       'performance.raft_multiplier cannot be 11. Must be between 1 and 10',
     ],
-    [{ encrypt: 'abc' }, 'encrypt has invalid key: illegal base64 data at input byte 3'],
+    [{ encrypt: 'abc' }, 'encrypt has invalid key: illegal base64 data at input byte 0'],
     [{ encrypt: 'YWJj' }, 'encrypt has invalid key: key size must be 16, 24 or 32 bytes'],
     [
       { dns_config: { udp_answer_limit: -1 } },

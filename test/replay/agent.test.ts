@@ -1,7 +1,7 @@
 /** Goal: the whole program, as a process of its own, answers as Consul 1.9.1 was recorded to. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildProgram, startBaseProfile, startWanProfile } from './agents.ts';
+import { buildProgram, startBaseProfile, startKeyringProfile, startWanProfile } from './agents.ts';
 import { loadRecording } from './recording.ts';
 import { type FileResult, replay } from './replay.ts';
 import { replayFailures, replayTable } from './table.ts';
@@ -37,6 +37,7 @@ describe('a real agent', () => {
     ['16-federation-states', startBaseProfile],
     ['18-query', startBaseProfile],
     ['20-snapshot', startBaseProfile],
+    ['32-keyring', startKeyringProfile],
     ['33-wan-federation', startWanProfile],
   ])(
     'replays %s',

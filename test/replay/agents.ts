@@ -27,8 +27,17 @@ export function buildProgram(): void {
 }
 
 /** One server, `dc1`/`golden1`. */
-export async function startBaseProfile(): Promise<RunningAgents> {
-  const one = await startAgent('dc1', 1, {});
+export function startBaseProfile(): Promise<RunningAgents> {
+  return startLoneServer({});
+}
+
+/** The same with gossip encryption. */
+export function startKeyringProfile(): Promise<RunningAgents> {
+  return startLoneServer({ encrypt: 'pUqJrVyVRj5jsiYEkM/tFQYfWyJIv4s3XkvDwy7Cu5s=' });
+}
+
+async function startLoneServer(more: Readonly<Record<string, unknown>>): Promise<RunningAgents> {
+  const one = await startAgent('dc1', 1, more);
   return finish([one], async () => {
     await one.until('/v1/status/leader', (text) => text !== '""');
     await one.until(

@@ -117,6 +117,8 @@ export async function startBoxedServer(): Promise<BoxedServer> {
     federationStatesSupported: () => true,
     fireEvent: async () => {},
     connect: { enabled: true, primary: true },
+    keys: { lan: noGossip, wan: null },
+    elsewhere: { call: noGossip },
     datacenterMaps: () => [],
     updateCoordinate: () => {},
   });
@@ -300,12 +302,15 @@ function startLocalServices(world: World, rpc: RpcCaller) {
   };
 }
 
+async function noGossip(): Promise<never> {
+  throw new Error('this server has no gossip');
+}
+
 function boxedAgent(): AgentFacts {
-  const unavailable = async (): Promise<never> => {
-    throw new Error('this server has no gossip');
-  };
+  const unavailable = noGossip;
   return {
     own: { datacenter: DATACENTER, node: NODE, segment: '' },
+    role: 'server',
     defaultToken: () => '',
     self: unavailable,
     members: () => [],

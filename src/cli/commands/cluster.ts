@@ -7,9 +7,10 @@ import type { Disk } from '../../world/world.ts';
 import {
   AGENT_FLAGS,
   type AgentApi,
+  type ApiWork,
   attempt,
   DATACENTER_FLAGS,
-  openAgentApi,
+  withAgentApi,
 } from '../agent-api.ts';
 import { columns } from '../columns.ts';
 import { type Command, CommandError, type Terminal, UsageError } from '../command.ts';
@@ -31,16 +32,7 @@ interface Member {
 
 /** The commands about the agent's place among the others. */
 export function clusterCommands(disk: Disk): readonly Command[] {
-  const withApi =
-    (work: (api: AgentApi, flags: Flags, terminal: Terminal) => Promise<number>) =>
-    async (flags: Flags, terminal: Terminal): Promise<number> => {
-      const api = await openAgentApi(flags, terminal, disk);
-      try {
-        return await work(api, flags, terminal);
-      } finally {
-        api.close();
-      }
-    };
+  const withApi = (work: ApiWork) => withAgentApi(disk, work);
   return [
     {
       path: ['members'],

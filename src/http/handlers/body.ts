@@ -2,7 +2,7 @@
 
 import { decodeJson, type JsonInput } from '../json/input.ts';
 import { JsonDecodeError } from '../json/parse.ts';
-import { badRequest, type HttpRequest } from '../message.ts';
+import { badRequest, type HttpError, type HttpRequest, prefixedBadRequest } from '../message.ts';
 
 /** Decodes the body; rejects with an HttpError (400). */
 export async function decodedBody<T>(http: HttpRequest, input: JsonInput<T>): Promise<T> {
@@ -10,11 +10,21 @@ export async function decodedBody<T>(http: HttpRequest, input: JsonInput<T>): Pr
   return decodedText(body.toString('utf8'), input);
 }
 
-export function decodedText<T>(text: string, input: JsonInput<T>): T {
+/** As `decodedBody`, with the prefix that newer handlers put before their complaints. */
+export async function prefixedBody<T>(http: HttpRequest, input: JsonInput<T>): Promise<T> {
+  const body = await http.body();
+  return decodedText(body.toString('utf8'), input, prefixedBadRequest);
+}
+
+export function decodedText<T>(
+  text: string,
+  input: JsonInput<T>,
+  refusal: (text: string) => HttpError = badRequest,
+): T {
   try {
     return decodeJson(input, text);
   } catch (error) {
     if (!(error instanceof JsonDecodeError)) throw error;
-    throw badRequest(`Request decode failed: ${error.message}`);
+    throw refusal(`Request decode failed: ${error.message}`);
   }
 }

@@ -4,6 +4,7 @@
  * fields of its description; what was missing has the Go zero value.
  */
 
+import { decodeGoBase64 } from '../../go-base64.ts';
 import { durationComplaint, parseGoDuration } from '../../go-duration.ts';
 import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
 import { JsonDecodeError, JsonNumber, type JsonValue, parseJson } from './parse.ts';
@@ -103,12 +104,9 @@ export const base64: JsonInput<Uint8Array | null> = {
   read(value, path) {
     if (value === null) return null;
     const text = str.read(value, path);
-    const stray = /[^A-Za-z0-9+/=\r\n]/.exec(text);
-    if (stray !== null || text.replace(/[\r\n]/g, '').length % 4 !== 0) {
-      const at = stray?.index ?? text.length;
-      throw new JsonDecodeError(`illegal base64 data at input byte ${at}`);
-    }
-    return Buffer.from(text, 'base64');
+    const decoded = decodeGoBase64(text);
+    if (!decoded.ok) throw new JsonDecodeError(decoded.error);
+    return decoded.bytes;
   },
 };
 

@@ -55,6 +55,30 @@ export interface SessionTimers {
   clear(id: string): void;
 }
 
+/** A key operation, to be done by every member of a gossip pool. */
+export interface KeyOrder {
+  readonly operation: 'list' | 'install' | 'use' | 'remove';
+  /** Raw key; empty for `list`. */
+  readonly key: Uint8Array;
+  readonly relayFactor: number;
+}
+
+/** What the members answered. */
+export interface KeyAnswers {
+  /** Error texts by member. */
+  readonly messages: Readonly<Record<string, string>>;
+  /** Base64 key → number of members that have it. */
+  readonly keys: Readonly<Record<string, number>>;
+  /** Base64 key → number of members whose primary it is. */
+  readonly primaryKeys: Readonly<Record<string, number>>;
+  /** Alive members when the operation began. */
+  readonly nodes: number;
+  /** Empty when all members succeeded. */
+  readonly error: string;
+}
+
+export type KeyChange = (order: KeyOrder) => Promise<KeyAnswers>;
+
 export interface EndpointDeps {
   readonly datacenter: string;
   /** The mesh: whether there is one, and whether its authority is that of this datacenter. */
@@ -80,6 +104,10 @@ export interface EndpointDeps {
   federationStatesSupported(): boolean;
   /** Fires a user event in the LAN pool. `name` is the user's, without prefix. */
   fireEvent(name: string, payload: Uint8Array): Promise<void>;
+  /** Key operations on the gossip pools; `wan` is `null` on servers that are in no WAN pool. */
+  readonly keys: { readonly lan: KeyChange; readonly wan: KeyChange | null };
+  /** Calls servers of other datacenters. */
+  readonly elsewhere: RpcCaller;
   /** Coordinates of the servers of all datacenters, as far as they are known. */
   datacenterMaps(): readonly DatacenterMap[];
   /** Takes a coordinate for the next batch written to the store. */

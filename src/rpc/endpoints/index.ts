@@ -9,6 +9,7 @@ import { federationStateEndpoints } from './federation-state.ts';
 import { healthEndpoints } from './health.ts';
 import { intentionEndpoints } from './intention.ts';
 import { coordinateEndpoints, internalEndpoints } from './internal.ts';
+import { keyringEndpoints } from './keyring.ts';
 import { kvsEndpoints } from './kvs.ts';
 import { operatorEndpoints } from './operator.ts';
 import { preparedQueryEndpoints } from './prepared-query.ts';
@@ -30,6 +31,7 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...operatorEndpoints(deps),
     ...federationStateEndpoints(deps),
     ...internalEndpoints(deps),
+    ...keyringEndpoints(deps),
     ...coordinateEndpoints(deps),
     ...configEntryEndpoints(deps),
     ...connectCaEndpoints(deps),

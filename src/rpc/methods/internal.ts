@@ -6,7 +6,12 @@ import {
   IndexedNodesWithGateways,
   ServiceDumpRequest,
 } from '../../model/catalog.ts';
-import { EventFireRequest, EventFireResponse } from '../../model/event.ts';
+import {
+  EventFireRequest,
+  EventFireResponse,
+  KeyringRequest,
+  KeyringResponses,
+} from '../../model/event.ts';
 import type { RpcMethod } from '../method.ts';
 
 export const INTERNAL_NODE_INFO: RpcMethod<NodeSpecificRequest, IndexedNodeDump> = {
@@ -31,4 +36,18 @@ export const INTERNAL_EVENT_FIRE: RpcMethod<EventFireRequest, EventFireResponse>
   name: 'Internal.EventFire',
   request: EventFireRequest,
   reply: EventFireResponse,
+};
+
+/** Answered by the server that is asked, which asks the other datacenters itself. */
+export const INTERNAL_KEYRING_OPERATION: RpcMethod<KeyringRequest, KeyringResponses> = {
+  name: 'Internal.KeyringOperation',
+  request: KeyringRequest,
+  reply: KeyringResponses,
+  routing: { to: 'here', access: 'write' },
+};
+
+/** The same, asked of any server of the datacenter that the request names. */
+export const KEYRING_OPERATION_THERE: RpcMethod<KeyringRequest, KeyringResponses> = {
+  ...INTERNAL_KEYRING_OPERATION,
+  routing: { to: 'datacenter', access: 'write' },
 };
