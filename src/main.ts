@@ -15,6 +15,7 @@ import { keyringCommand } from './cli/commands/keyring.ts';
 import { kvCommands } from './cli/commands/kv.ts';
 import { localCommands } from './cli/commands/local.ts';
 import { operatorCommands } from './cli/commands/operator.ts';
+import { monitorCommand } from './cli/commands/monitor.ts';
 import { snapshotCommands } from './cli/commands/snapshot.ts';
 import { tlsCommands } from './cli/commands/tls.ts';
 import { validateCommand } from './cli/commands/validate.ts';
@@ -52,6 +53,7 @@ const commands: readonly Command[] = [
   ...clusterCommands(world.disk),
   keyringCommand(world.disk),
   ...kvCommands(world.disk),
+  monitorCommand(world.disk, onSignals),
   ...snapshotCommands(world.disk),
   ...operatorCommands(world.disk),
   ...localCommands(world.random),

@@ -2,14 +2,18 @@
 
 import type { Post } from '../../machines/routes.ts';
 import type { EventLog } from '../../src/agent/event-log.ts';
+import { hostFacts } from '../../src/agent/host-facts.ts';
+import { toError } from '../../src/error-text.ts';
 import type { AgentFacts, FiredEvent, SeenEvent } from '../../src/http/agent-facts.ts';
 import { joinedErrors } from '../../src/joined-errors.ts';
+import type { LogReader } from '../../src/log-tap.ts';
 import { EventFireRequest } from '../../src/model/event.ts';
 import type { Member, MembersView, PoolKind } from '../../src/model/member.ts';
 import { randomUuid } from '../../src/model/uuid.ts';
 import type { RpcCaller } from '../../src/rpc/method.ts';
 import { INTERNAL_EVENT_FIRE } from '../../src/rpc/methods/internal.ts';
 import { encodeConsulEvent } from '../../src/wire/gossip/consul-event.ts';
+import type { DiskSpace } from '../../src/world/world.ts';
 import { agentSelf, type SelfSources } from './agent-self.ts';
 import type { Foundation } from './foundation.ts';
 
@@ -21,6 +25,8 @@ export interface AgentFactsDeps {
   readonly rpc: RpcCaller;
   readonly events: EventLog<SeenEvent>;
   readonly self: SelfSources;
+  /** Reads along the agent's log. Returns the way to end that. */
+  readonly onLog: (reader: LogReader) => () => void;
   /** Leaves and resolves when that is over. */
   readonly leave: () => Promise<void>;
   readonly reload: () => Promise<void>;
@@ -34,6 +40,8 @@ export function createAgentFacts(deps: AgentFactsDeps): AgentFacts {
     role: base.plan.role,
     defaultToken: () => '',
     self: async () => agentSelf(base, deps.self),
+    host: async () => hostFacts(base.world.clock.now(), await spaceOf(base)),
+    onLog: deps.onLog,
     members: (pool) => membersOf(pool === 'lan' ? base.views.lan : base.views.wan),
     join: (pool, addresses) => join(base, post, pool, addresses),
     leave: deps.leave,
@@ -43,6 +51,15 @@ export function createAgentFacts(deps: AgentFactsDeps): AgentFacts {
     onEvent: (seen) => events.onNext(seen),
     fireEvent: (datacenter, event, token) => fireEvent(deps, datacenter, event, token),
   };
+}
+
+/** Of the file system that holds the agent's data. */
+async function spaceOf({ plan, world }: Foundation): Promise<DiskSpace | Error> {
+  try {
+    return await world.disk.space(plan.dataDir ?? '/');
+  } catch (error) {
+    return toError(error);
+  }
 }
 
 function membersOf(view: MembersView | undefined): readonly Member[] {

@@ -1,6 +1,7 @@
 /** Binds the agent machine: views, events, leaving and the end of the tree. */
 
 import { type AgentEnding, agentMachine } from '../../machines/agent/agent.ts';
+import { type FilteredService, isEventFor } from '../../src/agent/event-filter.ts';
 import type { EventLog } from '../../src/agent/event-log.ts';
 import type { SeenEvent } from '../../src/http/agent-facts.ts';
 import type { UserEvent } from '../../src/model/member.ts';
@@ -14,6 +15,8 @@ import type { Foundation } from './foundation.ts';
 export interface CoordinatorDeps {
   readonly base: Foundation;
   readonly events: EventLog<SeenEvent>;
+  /** The services of this agent, which filters of events look at. */
+  readonly services: () => Iterable<FilteredService>;
   /** Leaves the pools; never rejects. */
   readonly leave: () => Promise<void>;
   readonly reload: () => Promise<void>;
@@ -47,7 +50,7 @@ export function createAgentActor(deps: CoordinatorDeps) {
   });
 }
 
-function takeEvent({ base, events }: CoordinatorDeps, event: UserEvent): void {
+function takeEvent({ base, events, services }: CoordinatorDeps, event: UserEvent): void {
   if (event.name === NEW_LEADER_EVENT) {
     base.log.info('new leader elected', { leader: Buffer.from(event.payload).toString('utf8') });
     return;
@@ -58,5 +61,6 @@ function takeEvent({ base, events }: CoordinatorDeps, event: UserEvent): void {
     base.log.error('undecodable user event', { event: event.name, error: read.error });
     return;
   }
+  if (!isEventFor(read.value, base.plan.node.name, services())) return;
   events.add({ ...read.value, ltime: event.ltime });
 }

@@ -2,6 +2,7 @@
 
 import type { AgentPlan } from '../../src/config/plan.ts';
 import type { Log } from '../../src/log.ts';
+import type { Metrics } from '../../src/telemetry/metrics.ts';
 import type { TlsConfigurator } from '../../src/tls/configurator.ts';
 import { addressTest, filteredNetwork } from '../../src/world/filtered-network.ts';
 import type { World } from '../../src/world/world.ts';
@@ -18,6 +19,7 @@ export interface Foundation {
   readonly nodeId: string;
   readonly tls: TlsConfigurator;
   readonly views: AgentViews;
+  readonly metrics: Metrics;
 }
 
 /** The world with a network that hears only `cidrs`; all of it when there are none. */

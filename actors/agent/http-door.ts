@@ -6,6 +6,7 @@ import type { HttpContext } from '../../src/http/context.ts';
 import { type HttpListener, listenHttp } from '../../src/http/listen.ts';
 import { HTTP_ROUTE_TABLE } from '../../src/http/routes.ts';
 import type { Log } from '../../src/log.ts';
+import { timedRequests } from './agent-metrics.ts';
 
 export interface HttpDoorDeps {
   readonly addresses: readonly string[];
@@ -26,6 +27,7 @@ export async function openHttpDoor(deps: HttpDoorDeps): Promise<readonly HttpLis
           table: HTTP_ROUTE_TABLE,
           context: deps.context,
           aclDefaultPolicy: 'allow',
+          began: timedRequests(deps.context.metrics, deps.context.clock),
           connectionsPerClientMax: deps.connectionsPerClientMax,
           failed: ({ method, target }, error) =>
             deps.log.error('Request error', { method, url: target, error }),

@@ -40,7 +40,10 @@ export function serverRpcParts(base: Foundation, picker: FailoverPicker): Server
   const server: RpcServer = new RpcServer({
     clock: base.world.clock,
     methods: [],
-    dispatch: (served, request, origin) => router.forwarder.dispatch(served, request, origin),
+    dispatch: (served, request, origin) => {
+      base.metrics.count('rpc.request');
+      return router.forwarder.dispatch(served, request, origin);
+    },
   });
   const router = createRpcRouterActor({
     ...routerDeps(base, pool),

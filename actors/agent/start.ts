@@ -14,6 +14,7 @@ import { AgentCache } from '../../src/http/agent-cache.ts';
 import type { SeenEvent } from '../../src/http/agent-facts.ts';
 import type { HttpContext } from '../../src/http/context.ts';
 import type { Log } from '../../src/log.ts';
+import { tapLog } from '../../src/log-tap.ts';
 import { TlsConfigurator, type TlsMaterial } from '../../src/tls/configurator.ts';
 import { boundNetwork } from '../../src/world/bound-network.ts';
 import type { Endpoint, World } from '../../src/world/world.ts';
@@ -21,6 +22,7 @@ import { type Bus, createBus } from '../bus.ts';
 import { type Inspector, startInspector } from '../console.ts';
 import { createSupervisorActor, type Root, startRoot } from '../supervisor.ts';
 import { createAgentFacts } from './agent-facts.ts';
+import { countedCaller, createAgentMetrics } from './agent-metrics.ts';
 import { clientParts } from './client-parts.ts';
 import { coordinateParts } from './coordinate-sender.ts';
 import { createAgentActor } from './coordinator.ts';
@@ -59,9 +61,10 @@ const LAST_ANSWER_MS = 200;
 
 /** Rejects when an address, a port, a file or the node's ID cannot be had. */
 export async function startAgent(request: StartRequest): Promise<RunningAgent> {
-  const { plan, world, log } = request;
+  const { plan, world } = request;
+  const { log, listen } = tapLog(request.log);
   const housed = new Set<string>();
-  const base = await layFoundation(request, (name) => housed.has(name));
+  const base = await layFoundation({ ...request, log }, (name) => housed.has(name));
   const server = plan.role === 'server' ? await serverParts(base) : undefined;
   const client = plan.role === 'client' ? clientParts(base) : undefined;
   const rpc = server?.rpc ?? client?.rpc;
@@ -78,7 +81,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   const leave = async (): Promise<void> => leavePools(base, server?.consensus);
   const reload = async (): Promise<void> => reloadTls(base);
   const context: HttpContext = {
-    rpc: rpc.router.forwarder,
+    rpc: countedCaller(rpc.router.forwarder, base.metrics),
     snapshots: rpc.snapshots,
     agent: createAgentFacts({
       base,
@@ -88,6 +91,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
         local: () => local.counts(),
         known: () => knownOf(rpc.router.view()),
       },
+      onLog: listen,
       leave: () => askToLeave(root),
       reload,
     }),
@@ -95,6 +99,8 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     cache: new AgentCache(world.clock),
     clock: world.clock,
     random: world.random,
+    metrics: base.metrics,
+    prometheus: plan.telemetry.prometheus,
     coordinates: plan.disableCoordinates ? 'disabled' : 'enabled',
     kvValueBytesMax: plan.limits.kvMaxValueSize,
     txnBytesMax: Math.max(plan.limits.txnMaxReqLen, plan.limits.kvMaxValueSize),
@@ -104,6 +110,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   const coordinator = createAgentActor({
     base,
     events,
+    services: () => [...local.services.view().services.values()].map(({ service }) => service),
     leave,
     reload,
     endTree: (why) => {
@@ -205,6 +212,7 @@ async function layFoundation(
     },
     material,
   );
+  const views = new AgentViews();
   return {
     plan,
     world,
@@ -213,7 +221,8 @@ async function layFoundation(
     bus: createBus({ clock: world.clock, log: log.child('bus'), houses }),
     nodeId,
     tls,
-    views: new AgentViews(),
+    views,
+    metrics: createAgentMetrics(world.clock, plan.telemetry.prefix, views),
   };
 }
 

@@ -73,6 +73,10 @@ export function buildPlan(merged: Fragment, mode: Mode, host: HostFacts): BuiltP
       drainMs: settings.durationMs('performance.leave_drain_time') ?? 5_000,
     },
     http: httpOf(settings),
+    telemetry: {
+      prefix: settings.string('telemetry.metrics_prefix') ?? 'consul',
+      prometheus: (settings.durationMs('telemetry.prometheus_retention_time') ?? 0) > 0,
+    },
     checks: checksOf(settings),
     autopilot: autopilotOf(settings),
     log: logOf(settings),

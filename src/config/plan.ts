@@ -25,6 +25,7 @@ export interface AgentPlan {
   readonly connect: ConnectPlan;
   readonly leave: LeavePlan;
   readonly http: HttpPlan;
+  readonly telemetry: TelemetryPlan;
   readonly checks: CheckPlan;
   readonly autopilot: AutopilotPlan;
   readonly log: LogPlan;
@@ -181,6 +182,13 @@ export interface HttpPlan {
   readonly allowWriteFrom: readonly string[];
   readonly useCache: boolean;
   readonly debugEndpoints: boolean;
+}
+
+export interface TelemetryPlan {
+  /** What names of metrics begin with. */
+  readonly prefix: string;
+  /** Whether they are told in Prometheus' form too. */
+  readonly prometheus: boolean;
 }
 
 export interface CheckPlan {

@@ -206,7 +206,19 @@ function badOperator(match: Match): FilterError {
 export function goPattern(source: string): Pattern {
   const pattern = compilePattern(source);
   if (pattern === null) {
-    throw new FilterError(`error parsing regexp: invalid pattern: \`${source}\``);
+    const fault = isUnclosed(source) ? 'missing closing )' : 'invalid pattern';
+    throw new FilterError(`error parsing regexp: ${fault}: \`${source}\``);
   }
   return pattern;
+}
+
+/** The fault that Go's library names first of those that people make. */
+function isUnclosed(source: string): boolean {
+  let depth = 0;
+  for (const [token] of source.matchAll(/\\.|\[\^?\]?[^\]]*\]|[()]/gs)) {
+    if (token === '(') depth += 1;
+    if (token === ')') depth -= 1;
+    if (depth < 0) return false;
+  }
+  return depth > 0;
 }

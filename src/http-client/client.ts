@@ -66,7 +66,29 @@ export class HttpClient {
 
   /** Sends one request and reads the whole answer, whatever its status. Rejects on I/O errors. */
   request(request: HttpRequest): Promise<HttpAnswer> {
-    const { promise, resolve, reject } = deferred<HttpAnswer>();
+    return this.#exchange(request, collect);
+  }
+
+  /**
+   * Hands over an answer as it comes, and resolves when it is over. Rejects with an
+   * `UnexpectedStatusError` outside 2xx, and with the I/O error when it is cut off.
+   */
+  async stream(request: HttpRequest, take: (chunk: Buffer) => void): Promise<void> {
+    await this.#exchange(request, async (incoming) => {
+      const status = incoming.statusCode ?? 0;
+      if (status < 200 || status > 299) {
+        const { body } = await collect(incoming);
+        throw new UnexpectedStatusError(status, body.toString('utf8'));
+      }
+      for await (const chunk of incoming as AsyncIterable<Buffer>) take(chunk);
+    });
+  }
+
+  #exchange<T>(
+    request: HttpRequest,
+    read: (incoming: http.IncomingMessage) => Promise<T>,
+  ): Promise<T> {
+    const { promise, resolve, reject } = deferred<T>();
     const outgoing = (this.#target.secure ? https : http).request(
       {
         ...this.#target.options,
@@ -77,7 +99,7 @@ export class HttpClient {
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       },
       (incoming) => {
-        collect(incoming).then(resolve, reject);
+        read(incoming).then(resolve, reject);
       },
     );
     outgoing.on('error', reject);

@@ -1,5 +1,7 @@
 /** What the HTTP API needs of the agent it belongs to; the agent implements it. */
 
+import type { HostFacts } from '../agent/host-facts.ts';
+import type { LogLine } from '../log.ts';
 import type { Coordinate, Member, PoolKind } from '../model/member.ts';
 import type { OwnFacts } from './options.ts';
 
@@ -45,6 +47,9 @@ export interface AgentFacts {
   /** Token that stands in for a missing one; `''` = anonymous. */
   defaultToken(): string;
   self(): Promise<AgentSelf>;
+  host(): Promise<HostFacts>;
+  /** Reads along what the agent logs, at all levels. Returns the way to end that. */
+  onLog(reader: (line: LogLine) => void): () => void;
   /** Members of a pool; a client agent has no WAN pool: then `[]`. */
   members(pool: PoolKind): readonly Member[];
   /** Rejects, with one error per address in a joined text, when nobody was reached. */

@@ -2,6 +2,7 @@
 
 import type { RpcCaller } from '../rpc/method.ts';
 import type { SnapshotCaller } from '../rpc/snapshots.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock, Random } from '../world/world.ts';
 import type { AgentCache } from './agent-cache.ts';
 import type { AgentFacts } from './agent-facts.ts';
@@ -15,6 +16,9 @@ export interface HttpContext {
   readonly cache: AgentCache;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics: Metrics;
+  /** Whether metrics are told in Prometheus' form too (`telemetry.prometheus_retention_time`). */
+  readonly prometheus: boolean;
   /** Whether `disable_coordinates` leaves the routes of coordinates open. */
   readonly coordinates: 'enabled' | 'disabled';
   /** `limits.kv_max_value_size`, bytes. */

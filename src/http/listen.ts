@@ -6,9 +6,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { constants, createGzip, gzip } from 'node:zlib';
 import type { Endpoint } from '../world/world.ts';
-import { type HttpAnswer, HttpError } from './message.ts';
+import { type AnswerStream, type HttpAnswer, HttpError } from './message.ts';
 import type { RouteTable } from './router.ts';
 import { type RawRequest, type ServeOptions, serveRequest } from './serve.ts';
 
@@ -20,6 +20,8 @@ export const HEADER_BYTES_MAX = 1024 * 1024;
 export const CONNECTIONS_PER_CLIENT_MAX = 200;
 /** Bodies below this are not worth compressing. */
 const GZIP_BYTES_MIN = 1400;
+/** Pieces of a stream that wait for a slow client; those beyond are dropped. */
+const STREAM_BYTES_MAX = 1024 * 1024;
 
 const TOO_MANY =
   'Your IP is issuing too many concurrent connections, please rate limit your calls\n';
@@ -147,10 +149,14 @@ async function write(
   outgoing: ServerResponse,
   answer: HttpAnswer,
 ): Promise<void> {
-  const body = bodyBytes(answer);
   outgoing.statusCode = answer.status;
   for (const [name, value] of Object.entries(answer.headers)) outgoing.setHeader(name, value);
   outgoing.setHeader('Vary', 'Accept-Encoding');
+  if (answer.stream !== undefined) {
+    writeOn(incoming, outgoing, answer.stream);
+    return;
+  }
+  const body = bodyBytes(answer);
   if (body.length >= GZIP_BYTES_MIN && acceptsGzip(incoming)) {
     outgoing.setHeader('Content-Encoding', 'gzip');
     outgoing.end(await gzipAsync(body));
@@ -160,6 +166,24 @@ async function write(
   }
   // What was not read of the request must not stay in the pipe of a kept connection.
   if (!incoming.complete) incoming.resume();
+}
+
+/** Passes on what a stream sends until the client leaves. Each piece goes out at once. */
+function writeOn(incoming: IncomingMessage, outgoing: ServerResponse, stream: AnswerStream): void {
+  const packed = acceptsGzip(incoming) ? createGzip({ flush: constants.Z_SYNC_FLUSH }) : null;
+  if (packed !== null) {
+    outgoing.setHeader('Content-Encoding', 'gzip');
+    packed.pipe(outgoing);
+  }
+  outgoing.flushHeaders();
+  const target = packed ?? outgoing;
+  const end = stream((text) => {
+    if (outgoing.writableLength + target.writableLength < STREAM_BYTES_MAX) target.write(text);
+  });
+  outgoing.once('close', () => {
+    end();
+    packed?.destroy();
+  });
 }
 
 function bodyBytes({ body }: HttpAnswer): Buffer {

@@ -19,11 +19,16 @@ export interface HttpRequest {
   body(): Promise<Buffer>;
 }
 
+/** Sends pieces as they come; those that a slow client does not take are dropped. Returns the end. */
+export type AnswerStream = (send: (text: string) => void) => () => void;
+
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Text, bytes, or nothing. */
   readonly body: string | Uint8Array | null;
+  /** An answer that goes on until the client leaves; there is no body then. */
+  readonly stream?: AnswerStream;
 }
 
 const JSON_TYPE = 'application/json';

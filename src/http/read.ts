@@ -27,7 +27,8 @@ export interface Read<Request extends QueryOptions, Reply extends QueryMeta> {
   readonly failedMeta: 'told' | 'none';
   /** Whether the answer tells which consistency it had. */
   readonly consistency: 'told' | 'none';
-  readonly cached: 'offered' | 'offered, without waiting' | 'none';
+  /** Whether `?cached` is heeded, or the answer comes from the cache in any case. */
+  readonly cached: 'offered' | 'offered, without waiting' | 'always' | 'none';
 }
 
 export async function answerRead<Request extends QueryOptions, Reply extends QueryMeta>(
@@ -72,7 +73,7 @@ async function ask<Request extends QueryOptions, Reply extends QueryMeta>(
   request: Request,
   options: ReadOptions,
 ): Promise<Asked<Reply>> {
-  if (options.cache !== null && read.cached !== 'none') {
+  if (read.cached === 'always' || (options.cache !== null && read.cached !== 'none')) {
     return askCache(http, context, read, request, options);
   }
   const reply = await context.rpc.call(read.method, request, http.signal);

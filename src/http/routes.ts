@@ -1,11 +1,15 @@
 /** Every route of the API. */
 
 import type { HttpContext } from './context.ts';
+import { ACL_ROUTES } from './handlers/acl.ts';
 import { AGENT_ROUTES } from './handlers/agent.ts';
 import { AGENT_CHECK_ROUTES } from './handlers/agent-checks.ts';
+import { AGENT_HEALTH_ROUTES } from './handlers/agent-health.ts';
+import { AGENT_INSIGHT_ROUTES } from './handlers/agent-insight.ts';
 import { AGENT_SERVICE_ROUTES } from './handlers/agent-services.ts';
 import { CATALOG_ROUTES } from './handlers/catalog.ts';
 import { CONFIG_ROUTES } from './handlers/config-entry.ts';
+import { CONNECT_CA_ROUTES } from './handlers/connect-ca.ts';
 import { COORDINATE_ROUTES } from './handlers/coordinate.ts';
 import { EVENT_ROUTES } from './handlers/event.ts';
 import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
@@ -26,6 +30,9 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...AGENT_ROUTES,
   ...AGENT_SERVICE_ROUTES,
   ...AGENT_CHECK_ROUTES,
+  ...AGENT_HEALTH_ROUTES,
+  ...AGENT_INSIGHT_ROUTES,
+  ...ACL_ROUTES,
   ...CATALOG_ROUTES,
   ...HEALTH_ROUTES,
   ...KV_ROUTES,
@@ -37,5 +44,6 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...SNAPSHOT_ROUTES,
   ...FEDERATION_STATE_ROUTES,
   ...CONFIG_ROUTES,
+  ...CONNECT_CA_ROUTES,
   ...KEYRING_ROUTES,
 ]);

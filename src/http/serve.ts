@@ -25,6 +25,8 @@ export interface RawRequest extends Omit<HttpRequest, 'path' | 'query'> {
 export interface ServeOptions {
   /** Default policy of the ACL system, told in each answer of the API. */
   readonly aclDefaultPolicy: 'allow' | 'deny';
+  /** Called with each request of the API and the path of its route; what it returns, with the answer. */
+  readonly began?: (method: string, route: string) => () => void;
   /** Called with errors that are the server's (500). */
   readonly failed?: (request: RawRequest, error: unknown) => void;
 }
@@ -48,7 +50,9 @@ export async function serveRequest<Context>(
     const request = toRequest(raw, decoded, new Query(new Map()));
     return route.handler(request, context).catch((error) => errorAnswer(raw, error, options));
   }
+  const ended = options.began?.(raw.method, route.path);
   const answer = await answerApi(raw, decoded, search, route, context, options);
+  ended?.();
   return {
     ...answer,
     headers: { 'X-Consul-Default-Acl-Policy': options.aclDefaultPolicy, ...answer.headers },

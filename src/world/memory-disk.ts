@@ -109,6 +109,7 @@ export function createMemoryDisk(): Disk {
     remove: async (path) => erase(path),
     exists: async (path) => files.has(norm(path)) || folders.has(norm(path)),
     syncDirectory: async () => {},
+    space: async (path) => ({ path, totalBytes: 0, freeBytes: 0, files: 0, filesFree: 0 }),
   };
 }
 

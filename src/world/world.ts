@@ -191,6 +191,15 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
+/** A file system: its size and what is free of it, files counted too. */
+export interface DiskSpace {
+  readonly path: string;
+  readonly totalBytes: number;
+  readonly freeBytes: number;
+  readonly files: number;
+  readonly filesFree: number;
+}
+
 /** Files. Rejections are `SystemError`s: `ENOENT`, `EEXIST`, `ENOSPC`, `EIO`, … */
 export interface Disk {
   /** `create` makes the file when missing; `exclusive` fails with `EEXIST` if it is there. */
@@ -210,6 +219,8 @@ export interface Disk {
   exists(path: string): Promise<boolean>;
   /** Makes renames and removals in the folder durable. */
   syncDirectory(path: string): Promise<void>;
+  /** How much room the file system of `path` has. */
+  space(path: string): Promise<DiskSpace>;
 }
 
 export interface World {

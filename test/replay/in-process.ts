@@ -34,6 +34,7 @@ import { serverEndpoints } from '../../src/rpc/endpoints/index.ts';
 import { type RpcCaller, RpcError, routeOf } from '../../src/rpc/method.ts';
 import { RpcRegistry } from '../../src/rpc/server/registry.ts';
 import { serviceDumpByKind } from '../../src/store/index.ts';
+import { Metrics } from '../../src/telemetry/metrics.ts';
 import { goTimeFromUnixMs } from '../../src/wire/msgpack/time.ts';
 import { MsgpackWriter } from '../../src/wire/msgpack/writer.ts';
 import { createNodeWorld } from '../../src/world/node/node-world.ts';
@@ -143,6 +144,8 @@ export async function startBoxedServer(): Promise<BoxedServer> {
       cache,
       clock: world.clock,
       random: world.random,
+      metrics: new Metrics(world.clock, 'consul'),
+      prometheus: false,
       coordinates: 'enabled',
       kvValueBytesMax: KV_VALUE_BYTES_DEFAULT_MAX,
       txnBytesMax: TXN_BYTES_DEFAULT_MAX,
@@ -313,6 +316,8 @@ function boxedAgent(): AgentFacts {
     role: 'server',
     defaultToken: () => '',
     self: unavailable,
+    host: unavailable,
+    onLog: () => () => {},
     members: () => [],
     join: unavailable,
     leave: unavailable,

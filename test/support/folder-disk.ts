@@ -26,5 +26,6 @@ export async function createFolderDisk(): Promise<FolderDisk> {
     remove: (path) => nodeDisk.remove(at(path)),
     exists: (path) => nodeDisk.exists(at(path)),
     syncDirectory: (path) => nodeDisk.syncDirectory(at(path)),
+    space: (path) => nodeDisk.space(at(path)),
   };
 }

@@ -1,15 +1,12 @@
-/** `/v1/config…`, for the two kinds that mesh gateways and their services read, and CA roots. */
+/** `/v1/config…`, for the two kinds that mesh gateways and their services read. */
 
 import { joinedErrors } from '../../joined-errors.ts';
 import type { ConfigEntryRow } from '../../model/config-entry.ts';
 import { configEntryFields, configEntryRow } from '../../model/config-entry.ts';
-import type { CARoot, IndexedCARoots } from '../../model/connect-ca.ts';
 import type { ExposeConfig, MeshGatewayConfig } from '../../model/service-parts.ts';
 import * as method from '../../rpc/methods/config-entry.ts';
-import { CONNECT_CA_ROOTS } from '../../rpc/methods/connect-ca.ts';
 import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
 import { any as anyCodec, encode } from '../../wire/msgpack/schema.ts';
-import { isZeroTime } from '../../wire/msgpack/time.ts';
 import type { HttpContext } from '../context.ts';
 import { exposeInput, meshGatewayInput } from '../json/bodies.ts';
 import {
@@ -22,16 +19,13 @@ import {
 import { exposeJson, meshGatewayJson } from '../json/objects.ts';
 import {
   any,
-  bool,
   int,
   type JsonOutput,
-  list,
   map,
   type OmittedField,
   object,
   omit,
   str,
-  time,
 } from '../json/output.ts';
 import { JsonDecodeError, parseJson } from '../json/parse.ts';
 import {
@@ -41,8 +35,8 @@ import {
   jsonAnswer,
   prefixedBadRequest,
 } from '../message.ts';
-import { querySource, refuseNamespace, requestToken } from '../options.ts';
-import { answerRead, shown } from '../read.ts';
+import { refuseNamespace, requestToken } from '../options.ts';
+import { answerRead } from '../read.ts';
 import type { Route } from '../router.ts';
 import { parseUint } from './kv.ts';
 import { rest } from './path.ts';
@@ -50,7 +44,6 @@ import { rest } from './path.ts';
 export const CONFIG_ROUTES: readonly Route<HttpContext>[] = [
   { path: '/v1/config', methods: ['PUT'], handler: put },
   { path: '/v1/config/', methods: ['GET', 'DELETE'], handler: one },
-  { path: '/v1/connect/ca/roots', methods: ['GET'], handler: roots },
 ];
 
 const COMMON_FIELDS = {
@@ -220,45 +213,4 @@ async function remove(
     http.signal,
   );
   return jsonAnswer('{}');
-}
-
-const rootJson = object<CARoot>({
-  ID: str,
-  Name: str,
-  SerialNumber: int,
-  SigningKeyID: str,
-  ExternalTrustDomain: str,
-  NotBefore: time,
-  NotAfter: time,
-  RootCert: str,
-  IntermediateCerts: list(str, 'null'),
-  Active: bool,
-  RotatedOutAt: omit({ text: time.text, isEmpty: isZeroTime }),
-  PrivateKeyType: str,
-  PrivateKeyBits: int,
-  CreateIndex: int,
-  ModifyIndex: int,
-});
-
-const rootsJson = object<IndexedCARoots>({
-  ActiveRootID: str,
-  TrustDomain: str,
-  Roots: list(rootJson),
-});
-
-async function roots(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
-  return answerRead(http, context, {
-    failedMeta: 'told',
-    consistency: 'none',
-    cached: 'none',
-    method: CONNECT_CA_ROOTS,
-    request: ({ datacenter, options }) => ({
-      ...options,
-      Filter: '',
-      Datacenter: datacenter,
-      NodeMetaFilters: null,
-      Source: querySource(http, context.agent.own),
-    }),
-    answer: shown((reply) => rootsJson.text(reply)),
-  });
 }

@@ -1,6 +1,7 @@
 /** Everything a server answers over RPC, bound to what it needs. */
 
 import type { ServedMethod } from '../method.ts';
+import { aclEndpoints } from './acl.ts';
 import { catalogEndpoints } from './catalog.ts';
 import { configEntryEndpoints } from './config-entry.ts';
 import { connectCaEndpoints } from './connect-ca.ts';
@@ -21,6 +22,7 @@ export type { EndpointDeps } from './deps.ts';
 
 export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
   return [
+    ...aclEndpoints(),
     ...catalogEndpoints(deps),
     ...healthEndpoints(deps),
     ...kvsEndpoints(deps),

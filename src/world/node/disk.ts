@@ -9,6 +9,7 @@ import {
   rename,
   rm,
   stat,
+  statfs,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemErrorFrom } from '../errors.ts';
@@ -47,6 +48,12 @@ export const nodeDisk: Disk = {
       ),
     ),
   syncDirectory: (path) => attempt(`sync ${path}`, () => syncDirectory(path)),
+  space: (path) =>
+    attempt(`statfs ${path}`, async () => {
+      const { bsize, blocks, bavail, files, ffree } = await statfs(path);
+      const bytes = { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
+      return { path, ...bytes, files, filesFree: ffree };
+    }),
 };
 
 async function attempt<T>(what: string, run: () => Promise<T>): Promise<T> {

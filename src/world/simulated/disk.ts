@@ -246,6 +246,7 @@ export class SimulatedDisk {
         await plain('sync', path);
         this.#syncFolder(normal(path));
       },
+      space: async (path) => ({ path, totalBytes: 0, freeBytes: 0, files: 0, filesFree: 0 }),
     };
   }
 
