@@ -125,6 +125,19 @@ export const CHECK_SERVICE_NODE_FIELDS = object({
   Checks: list(HEALTH_CHECK_FIELDS),
 });
 
+export const INTENTION_FIELDS = object({
+  ID: text,
+  Description: text,
+  SourceNS: text,
+  SourceName: text,
+  DestinationNS: text,
+  DestinationName: text,
+  SourceType: text,
+  Action: text,
+  Meta: textMap,
+  Precedence: number,
+});
+
 /** Nodes with everything on them, as the UI and `Internal.NodeDump` list them. */
 export const NODE_INFO_FIELDS = object({
   ID: text,

@@ -14,6 +14,7 @@ import { COORDINATE_ROUTES } from './handlers/coordinate.ts';
 import { EVENT_ROUTES } from './handlers/event.ts';
 import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
 import { HEALTH_ROUTES } from './handlers/health.ts';
+import { INTENTION_ROUTES } from './handlers/intentions.ts';
 import { KEYRING_ROUTES } from './handlers/keyring.ts';
 import { KV_ROUTES } from './handlers/kv.ts';
 import { OPERATOR_ROUTES } from './handlers/operator.ts';
@@ -46,4 +47,5 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...CONFIG_ROUTES,
   ...CONNECT_CA_ROUTES,
   ...KEYRING_ROUTES,
+  ...INTENTION_ROUTES,
 ]);

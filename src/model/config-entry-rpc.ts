@@ -4,10 +4,12 @@
  */
 
 import { MsgpackReader } from '../wire/msgpack/reader.ts';
-import { type Codec, slice, str, struct, type TypeOf } from '../wire/msgpack/schema.ts';
+import { type Codec, map, slice, str, struct, type TypeOf } from '../wire/msgpack/schema.ts';
 import { MsgpackWriter } from '../wire/msgpack/writer.ts';
 import { QueryMeta, QueryOptions } from './blocks.ts';
 import { type ConfigEntryRow, configEntryBody, configEntryRow } from './config-entry.ts';
+import { opaqueMap } from './opaque.ts';
+import { ExposeConfig, MeshGatewayConfig } from './service-parts.ts';
 
 /** The kind whose entry is a raw value wherever it stands. */
 const PROXY_DEFAULTS = 'proxy-defaults';
@@ -75,8 +77,79 @@ export const IndexedGenericConfigEntries: Codec<IndexedGenericConfigEntries> = {
   isEmpty: () => false,
 };
 
+/** `Kind` is that of all entries; `''` = entries of several kinds, which only this program reads. */
+export interface IndexedConfigEntries extends QueryMeta {
+  readonly Kind: string;
+  readonly Entries: readonly ConfigEntryRow[];
+}
+
+export const IndexedConfigEntries: Codec<IndexedConfigEntries> = {
+  encode(writer, { Kind, Entries, ...meta }) {
+    const inner = new MsgpackWriter();
+    inner.int(Entries.length);
+    inner.string(Kind);
+    EntriesBody.encode(inner, { Kind, Entries, ...meta });
+    writer.raw(inner.finish());
+  },
+  decode(reader) {
+    const inner = new MsgpackReader(reader.raw());
+    inner.int();
+    inner.string();
+    const { Entries, ...rest } = EntriesBody.decode(inner);
+    return { ...rest, Entries: Entries ?? [] };
+  },
+  zero: () => ({ Kind: '', Entries: [], ...QueryMeta.zero() }),
+  isEmpty: () => false,
+};
+
+const entryValue: Codec<ConfigEntryRow> = {
+  encode: writeBody,
+  decode: (reader) => configEntryRow(entryBytes(reader)),
+  zero: () => ({ Kind: '', Name: '', CreateIndex: 0, ModifyIndex: 0, body: new Uint8Array() }),
+  isEmpty: () => false,
+};
+
+const EntriesBody = struct({ Kind: str, Entries: slice(entryValue), ...QueryMeta.fields });
+
+/** `UpstreamIDs` is what 1.8 and later send; before, it was names. */
+export const ServiceConfigRequest = struct({
+  Name: str,
+  Datacenter: str,
+  Upstreams: slice(str),
+  UpstreamIDs: slice(struct({ ID: str })),
+  ...QueryOptions.fields,
+});
+export type ServiceConfigRequest = TypeOf<typeof ServiceConfigRequest>;
+
+const ServiceConfigBody = struct({
+  ProxyConfig: opaqueMap,
+  /** Answers `Upstreams`. */
+  UpstreamConfigs: map(opaqueMap),
+  /** Answers `UpstreamIDs`. */
+  UpstreamIDConfigs: slice(struct({ Upstream: struct({ ID: str }), Config: opaqueMap })),
+  MeshGateway: MeshGatewayConfig,
+  Expose: ExposeConfig,
+  ...QueryMeta.fields,
+});
+
+/** What a proxy gets from `service-defaults` and `proxy-defaults`. */
+export type ServiceConfigResponse = TypeOf<typeof ServiceConfigBody>;
+export const ServiceConfigResponse: Codec<ServiceConfigResponse> = {
+  ...ServiceConfigBody,
+  encode(writer, value) {
+    const inner = new MsgpackWriter();
+    ServiceConfigBody.encode(inner, value);
+    writer.raw(inner.finish());
+  },
+  decode: (reader) => ServiceConfigBody.decode(new MsgpackReader(reader.raw())),
+};
+
 function writeEntry(writer: MsgpackWriter, entry: ConfigEntryRow): void {
   writer.string(entry.Kind);
+  writeBody(writer, entry);
+}
+
+function writeBody(writer: MsgpackWriter, entry: ConfigEntryRow): void {
   const body = configEntryBody(entry);
   if (entry.Kind === PROXY_DEFAULTS) writer.raw(body);
   else writer.bytes(body);

@@ -79,6 +79,16 @@ export const SourceIntention = struct({
 });
 export type SourceIntention = TypeOf<typeof SourceIntention>;
 
+/** The config entry that holds all intentions to one destination, its `Name`. */
+export const ServiceIntentions = struct({
+  Kind: str,
+  Name: str,
+  Sources: slice(SourceIntention),
+  Meta: map(str),
+  ...RaftIndex.fields,
+});
+export type ServiceIntentions = TypeOf<typeof ServiceIntentions>;
+
 export const IntentionMutation = struct({
   ID: str,
   Destination: ServiceName,
@@ -139,3 +149,6 @@ export const IndexedIntentionMatches = struct({
   ...QueryMeta.fields,
 });
 export type IndexedIntentionMatches = TypeOf<typeof IndexedIntentionMatches>;
+
+export const IntentionQueryCheckResponse = struct({ Allowed: bool });
+export type IntentionQueryCheckResponse = TypeOf<typeof IntentionQueryCheckResponse>;

@@ -4,8 +4,9 @@
  * objects do otherwise.
  */
 
-import type { MsgpackAny } from '../wire/msgpack/reader.ts';
+import { type MsgpackAny, MsgpackReader } from '../wire/msgpack/reader.ts';
 import { any, type Codec, map } from '../wire/msgpack/schema.ts';
+import { MsgpackWriter } from '../wire/msgpack/writer.ts';
 
 export type OpaqueMap = Readonly<Record<string, MsgpackAny>>;
 
@@ -30,3 +31,29 @@ export const opaqueMap: Codec<OpaqueMap | null> = {
     return value;
   },
 };
+
+/** The map with one text set; all other values keep the bytes that they were read from. */
+export function withText(value: OpaqueMap | null, key: string, text: string): OpaqueMap {
+  const changed = { ...value, [key]: text };
+  const source = value === null ? undefined : sources.get(value);
+  if (source === undefined) return changed;
+  const pairs = [...pairsOf(source)].filter(([name]) => name !== key);
+  const writer = new MsgpackWriter();
+  writer.mapHeader(pairs.length + 1);
+  for (const [, bytes] of pairs) writer.bytes(bytes);
+  writer.string(key);
+  writer.string(text);
+  sources.set(changed, writer.finish());
+  return changed;
+}
+
+/** Keys of a map with the bytes of their pairs. */
+function* pairsOf(source: Uint8Array): Generator<readonly [string, Uint8Array]> {
+  const reader = new MsgpackReader(source);
+  for (let left = reader.mapHeader(); left > 0; left--) {
+    const start = reader.offset;
+    const name = reader.string();
+    reader.skip();
+    yield [name, source.subarray(start, reader.offset)];
+  }
+}

@@ -9,10 +9,12 @@
 export * from './blocking-query.ts';
 export * from './read/catalog.ts';
 export * from './read/health.ts';
+export * from './read/intentions.ts';
 export * from './read/kv.ts';
 export * from './read/other.ts';
 export * from './read/prepared-query.ts';
 export { readTxn } from './read/txn.ts';
+export * from './read/service-config.ts';
 export { Store, type StoreSource } from './store.ts';
 export { type Effects, type LockDelay, StoreError } from './transaction.ts';
 export { type StoreReader, StoreView, WatchingReader } from './view.ts';

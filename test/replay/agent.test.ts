@@ -12,6 +12,8 @@ const FILE_TIMEOUT_MS = 240_000;
 const OPEN: Readonly<Record<string, readonly string[]>> = {
   // The versions of Envoy that are served by xDS.
   '05-agent': ['self', 'gzip of a large body'],
+  // The hash of the older form, which only secondaries of Consul 1.8 look at.
+  '15-intentions': ['get by id', 'get after update'],
 };
 
 const results: FileResult[] = [];
@@ -28,6 +30,7 @@ describe('a real agent', () => {
     ['10-event', startBaseProfile],
     ['11-coordinate', startBaseProfile],
     ['12-operator', startBaseProfile],
+    ['15-intentions', startBaseProfile],
     ['16-federation-states', startBaseProfile],
     ['18-query', startBaseProfile],
     ['20-snapshot', startBaseProfile],

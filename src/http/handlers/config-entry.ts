@@ -1,14 +1,13 @@
 /** `/v1/config…`, for the two kinds that mesh gateways and their services read. */
 
 import { joinedErrors } from '../../joined-errors.ts';
-import type { ConfigEntryRow } from '../../model/config-entry.ts';
-import { configEntryFields, configEntryRow } from '../../model/config-entry.ts';
-import type { ExposeConfig, MeshGatewayConfig } from '../../model/service-parts.ts';
+import { configEntryRow } from '../../model/config-entry.ts';
 import * as method from '../../rpc/methods/config-entry.ts';
 import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
 import { any as anyCodec, encode } from '../../wire/msgpack/schema.ts';
 import type { HttpContext } from '../context.ts';
 import { exposeInput, meshGatewayInput } from '../json/bodies.ts';
+import { configEntryJson } from '../json/config-entry.ts';
 import {
   any as anyInput,
   decodeJson,
@@ -16,17 +15,7 @@ import {
   object as objectInput,
   str as strInput,
 } from '../json/input.ts';
-import { exposeJson, meshGatewayJson } from '../json/objects.ts';
-import {
-  any,
-  int,
-  type JsonOutput,
-  map,
-  type OmittedField,
-  object,
-  omit,
-  str,
-} from '../json/output.ts';
+import { list as listJson } from '../json/output.ts';
 import { JsonDecodeError, parseJson } from '../json/parse.ts';
 import {
   type HttpAnswer,
@@ -36,7 +25,7 @@ import {
   prefixedBadRequest,
 } from '../message.ts';
 import { refuseNamespace, requestToken } from '../options.ts';
-import { answerRead } from '../read.ts';
+import { answerRead, shown } from '../read.ts';
 import type { Route } from '../router.ts';
 import { parseUint } from './kv.ts';
 import { rest } from './path.ts';
@@ -45,6 +34,8 @@ export const CONFIG_ROUTES: readonly Route<HttpContext>[] = [
   { path: '/v1/config', methods: ['PUT'], handler: put },
   { path: '/v1/config/', methods: ['GET', 'DELETE'], handler: one },
 ];
+
+const configEntriesJson = listJson(configEntryJson);
 
 const COMMON_FIELDS = {
   Kind: strInput,
@@ -61,58 +52,6 @@ const PROXY_DEFAULTS = objectInput(
   { ...COMMON_FIELDS, Config: mapInput(anyInput) },
   { name: 'ProxyConfigEntry', unknown: 'refuse' },
 );
-
-/** What is shown of an entry, whatever its kind; other fields are left out. */
-interface ShownEntry {
-  readonly Kind: string;
-  readonly Name: string;
-  readonly Protocol: string | undefined;
-  readonly Config: Readonly<Record<string, MsgpackAny>> | null | undefined;
-  readonly MeshGateway: MeshGatewayConfig;
-  readonly Expose: ExposeConfig;
-  readonly ExternalSNI: string | undefined;
-  readonly Meta: Readonly<Record<string, string>> | null | undefined;
-  readonly CreateIndex: number;
-  readonly ModifyIndex: number;
-}
-
-/** A field that an entry of another kind, or of another version, does not have. */
-function absentOr<T>(out: JsonOutput<T>): OmittedField<T | undefined> {
-  return omit({
-    text: (value) => (value === undefined ? 'null' : out.text(value)),
-    isEmpty: (value) => value === undefined || out.isEmpty(value),
-  });
-}
-
-const entryJson = object<ShownEntry>({
-  Kind: str,
-  Name: str,
-  Protocol: absentOr(str),
-  Config: absentOr(map(any)),
-  MeshGateway: meshGatewayJson,
-  Expose: exposeJson('omitted when false'),
-  ExternalSNI: absentOr(str),
-  Meta: absentOr(map(str)),
-  CreateIndex: int,
-  ModifyIndex: int,
-});
-
-/** Entries are kept as their writers sent them: the text fields of this kind are taken as they are. */
-function shownEntry(row: ConfigEntryRow): ShownEntry {
-  const fields = configEntryFields(row) as Partial<ShownEntry>;
-  return {
-    Kind: row.Kind,
-    Name: row.Name,
-    Protocol: fields.Protocol,
-    Config: fields.Config,
-    MeshGateway: { Mode: fields.MeshGateway?.Mode ?? '' },
-    Expose: { Checks: fields.Expose?.Checks ?? false, Paths: fields.Expose?.Paths ?? null },
-    ExternalSNI: fields.ExternalSNI,
-    Meta: fields.Meta,
-    CreateIndex: row.CreateIndex,
-    ModifyIndex: row.ModifyIndex,
-  };
-}
 
 async function put(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
   refuseNamespace(http);
@@ -172,6 +111,7 @@ async function one(http: HttpRequest, context: HttpContext): Promise<HttpAnswer>
   refuseNamespace(http);
   const [kind = '', ...names] = rest(http.path, '/v1/config/').split('/');
   const name = names.join('/');
+  if (name === '' && http.method === 'GET') return list(http, context, kind);
   if (name === '') throw new HttpError(404, 'Must provide both a kind and name to delete');
   if (http.method === 'DELETE') return remove(http, context, kind, name);
   return answerRead(http, context, {
@@ -187,10 +127,28 @@ async function one(http: HttpRequest, context: HttpContext): Promise<HttpAnswer>
       Name: name,
     }),
     answer: ({ Entry }, headers) => {
-      if (Entry !== null) return jsonAnswer(entryJson.text(shownEntry(Entry)), headers);
+      if (Entry !== null) return jsonAnswer(configEntryJson.text(Entry), headers);
       const asked = `${JSON.stringify(kind)} / ${JSON.stringify(name)}`;
       throw new HttpError(404, `Config entry not found for ${asked}`, headers);
     },
+  });
+}
+
+/** The entries of a kind, or of all. */
+async function list(http: HttpRequest, context: HttpContext, kind: string): Promise<HttpAnswer> {
+  return answerRead(http, context, {
+    failedMeta: 'none',
+    consistency: 'none',
+    cached: 'none',
+    method: method.CONFIG_ENTRY_LIST,
+    request: ({ datacenter, options }) => ({
+      ...options,
+      Filter: '',
+      Datacenter: datacenter,
+      Kind: kind,
+      Name: '',
+    }),
+    answer: shown(({ Entries }) => configEntriesJson.text(Entries)),
   });
 }
 

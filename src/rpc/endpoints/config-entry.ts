@@ -2,7 +2,7 @@
 
 import { COMMAND_TYPES } from '../../fsm/command-types.ts';
 import { CONFIG_ENTRY_KINDS, ConfigEntryRequest } from '../../model/config-entry.ts';
-import { configEntries, configEntry } from '../../store/index.ts';
+import { configEntries, configEntry, resolvedServiceConfig } from '../../store/index.ts';
 import { RpcError, type ServedMethod, serve } from '../method.ts';
 import * as method from '../methods/config-entry.ts';
 import type { EndpointDeps } from './deps.ts';
@@ -37,6 +37,18 @@ export function configEntryEndpoints(deps: EndpointDeps): readonly ServedMethod[
         return { index, result: { Entry: result } };
       });
     }),
+
+    serve(method.CONFIG_ENTRY_LIST, async (request, origin) => {
+      if (request.Kind !== '') requireKind(request.Kind);
+      return answerRead(deps, request, origin, (reader) => {
+        const { index, result } = configEntries(reader, request.Kind || undefined);
+        return { index, result: { Kind: request.Kind, Entries: result } };
+      });
+    }),
+
+    serve(method.CONFIG_ENTRY_RESOLVE_SERVICE_CONFIG, async (request, origin) =>
+      answerRead(deps, request, origin, (reader) => resolvedServiceConfig(reader, request)),
+    ),
 
     serve(method.CONFIG_ENTRY_LIST_ALL, async (request, origin) => {
       const named = request.Kinds ?? [];

@@ -6,7 +6,10 @@ import {
   ConfigEntryListAllRequest,
   ConfigEntryQuery,
   ConfigEntryResponse,
+  IndexedConfigEntries,
   IndexedGenericConfigEntries,
+  ServiceConfigRequest,
+  ServiceConfigResponse,
 } from '../../model/config-entry-rpc.ts';
 import { bool } from '../../wire/msgpack/schema.ts';
 import type { RpcMethod } from '../method.ts';
@@ -39,4 +42,19 @@ export const CONFIG_ENTRY_LIST_ALL: RpcMethod<
   name: 'ConfigEntry.ListAll',
   request: ConfigEntryListAllRequest,
   reply: IndexedGenericConfigEntries,
+};
+
+export const CONFIG_ENTRY_LIST: RpcMethod<ConfigEntryQuery, IndexedConfigEntries> = {
+  name: 'ConfigEntry.List',
+  request: ConfigEntryQuery,
+  reply: IndexedConfigEntries,
+};
+
+export const CONFIG_ENTRY_RESOLVE_SERVICE_CONFIG: RpcMethod<
+  ServiceConfigRequest,
+  ServiceConfigResponse
+> = {
+  name: 'ConfigEntry.ResolveServiceConfig',
+  request: ServiceConfigRequest,
+  reply: ServiceConfigResponse,
 };
