@@ -18,11 +18,13 @@ import {
   createRoot,
   hexPairs,
   intermediateComplaint,
+  type MadeRoot,
   rootRecord,
   signIntermediate,
 } from './certificates.ts';
 
 const YEAR_MS = 365 * 86_400_000;
+const LEAF_MS = 3 * 86_400_000;
 const NANOSECONDS_PER_MS = 1e6;
 
 /** What Consul 1.9 starts with. */
@@ -148,7 +150,36 @@ async function makeRoot(
   return root.certPem;
 }
 
-async function nextSerial(deps: AuthorityDeps): Promise<number> {
+/** What leaves are signed with: the root's key in the primary, that of the intermediate elsewhere. */
+export interface SigningMaterial {
+  readonly config: CAConfiguration;
+  readonly signer: MadeRoot;
+  /** PEM texts between a leaf and its root. */
+  readonly chain: readonly string[];
+}
+
+/** Rejects while there is no authority, or no intermediate yet. */
+export function signingMaterial(deps: AuthorityDeps, primary: boolean): SigningMaterial {
+  const view = deps.store.view();
+  const config = caConfiguration(view).result;
+  const state = config && storedState(deps, config, primary);
+  const root = caRoots(view).result.find(({ Active }) => Active);
+  if (config === null || state === null) throw new Error('internal error: CA provider is nil');
+  if (root === undefined) throw new Error('internal error: CA root is nil');
+  const certPem = primary ? state.RootCert : state.IntermediateCert;
+  if (certPem === '') throw new Error('the certificate authority has no signing certificate yet');
+  const between = [...(root.IntermediateCerts ?? []), ...(primary ? [] : [certPem])];
+  const chain = [...new Set(between.map((pem) => `${pem.trim()}\n`))];
+  return { config, signer: { certPem, keyPem: state.PrivateKey }, chain };
+}
+
+/** `LeafCertTTL` of the configuration, three days by default. */
+export function leafLifetimeMs(config: CAConfiguration): number {
+  const nanoseconds = parseGoDuration(textOf(config, 'LeafCertTTL'));
+  return nanoseconds === null || nanoseconds <= 0 ? LEAF_MS : nanoseconds / NANOSECONDS_PER_MS;
+}
+
+export async function nextSerial(deps: AuthorityDeps): Promise<number> {
   return Number(await write(deps, { Op: 'increment-provider-serial' }));
 }
 

@@ -235,7 +235,8 @@ function authorityExtensions(
   ];
 }
 
-function serialBytes(serial: number): Uint8Array {
+/** A serial number, big-endian. */
+export function serialBytes(serial: number): Uint8Array {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64BE(BigInt(serial));
   return bytes;

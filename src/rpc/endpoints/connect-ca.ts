@@ -2,9 +2,16 @@
 
 import { signForSecondary } from '../../connect/authority.ts';
 import { TRUST_DOMAIN } from '../../connect/certificates.ts';
+import { signLeaf } from '../../connect/leaf.ts';
+import { CAConfiguration } from '../../model/connect-ca.ts';
 import { caConfiguration, caRoots } from '../../store/index.ts';
 import { RpcError, type ServedMethod, serve } from '../method.ts';
-import { CONNECT_CA_ROOTS, CONNECT_CA_SIGN_INTERMEDIATE } from '../methods/connect-ca.ts';
+import {
+  CONNECT_CA_CONFIGURATION_GET,
+  CONNECT_CA_ROOTS,
+  CONNECT_CA_SIGN,
+  CONNECT_CA_SIGN_INTERMEDIATE,
+} from '../methods/connect-ca.ts';
 import type { EndpointDeps } from './deps.ts';
 import { answerRead } from './read.ts';
 
@@ -28,6 +35,16 @@ export function connectCaEndpoints(deps: EndpointDeps): readonly ServedMethod[] 
         };
       });
       return { ...answer, KnownLeader: false, LastContact: 0 };
+    }),
+
+    serve(CONNECT_CA_SIGN, async (request) => {
+      requireConnect(deps);
+      return signLeaf({ ...deps, primary: deps.connect.primary }, request.CSR);
+    }),
+
+    serve(CONNECT_CA_CONFIGURATION_GET, async () => {
+      requireConnect(deps);
+      return caConfiguration(deps.store.view()).result ?? CAConfiguration.zero();
     }),
 
     serve(CONNECT_CA_SIGN_INTERMEDIATE, async (request) => {

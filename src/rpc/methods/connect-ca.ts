@@ -1,7 +1,12 @@
 /** `ConnectCA.*`: the roots that services trust, and the intermediates of secondaries. */
 
 import { DCSpecificRequest } from '../../model/blocks.ts';
-import { CASignRequest, IndexedCARoots } from '../../model/connect-ca.ts';
+import {
+  CAConfiguration,
+  CASignRequest,
+  IndexedCARoots,
+  IssuedCert,
+} from '../../model/connect-ca.ts';
 import { str } from '../../wire/msgpack/schema.ts';
 import type { RpcMethod } from '../method.ts';
 
@@ -17,4 +22,17 @@ export const CONNECT_CA_SIGN_INTERMEDIATE: RpcMethod<CASignRequest, string> = {
   name: 'ConnectCA.SignIntermediate',
   request: CASignRequest,
   reply: str,
+};
+
+/** Answers the certificate of a service or an agent, without its key. */
+export const CONNECT_CA_SIGN: RpcMethod<CASignRequest, IssuedCert> = {
+  name: 'ConnectCA.Sign',
+  request: CASignRequest,
+  reply: IssuedCert,
+};
+
+export const CONNECT_CA_CONFIGURATION_GET: RpcMethod<DCSpecificRequest, CAConfiguration> = {
+  name: 'ConnectCA.ConfigurationGet',
+  request: DCSpecificRequest,
+  reply: CAConfiguration,
 };

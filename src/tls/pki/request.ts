@@ -42,6 +42,8 @@ export interface ReadRequest {
   /** SubjectPublicKeyInfo. */
   readonly spki: Buffer;
   readonly uris: readonly string[];
+  /** Its alternative names, those of kinds that nobody knows here included. */
+  readonly names: readonly Der[];
 }
 
 /** The PEM text of a request for `subject` with these extensions, signed by its key. */
@@ -65,7 +67,8 @@ export function readRequest(pem: string): ReadRequest {
   }
   const read = readParts(block.der);
   if (!isSigned(read)) throw new PkiError('the signature of the certificate request is not valid');
-  return { subject: read.subject, spki: read.spki, uris: read.uris };
+  const { subject, spki, uris, names } = read;
+  return { subject, spki, uris, names };
 }
 
 interface Parts extends ReadRequest {
@@ -78,6 +81,7 @@ function readParts(der: Buffer): Parts {
   try {
     const [content, algorithm, signature] = childrenOf(decodeDer(der)) as [Der, Der, Der];
     const [, subject, key, attributes] = childrenOf(content) as [Der, Der, Der, Der?];
+    const names = attributes === undefined ? [] : alternativeNames(attributes);
     return {
       content: encodeDer(content),
       algorithm: dottedOf(childrenOf(algorithm)[0] as Der),
@@ -85,15 +89,20 @@ function readParts(der: Buffer): Parts {
       signature: contentOf(signature).subarray(1),
       subject,
       spki: encodeDer(key),
-      uris: attributes === undefined ? [] : urisOf(attributes),
+      uris: names.filter((name) => isTagged(name, URI_TAG)).map(textOf),
+      names,
     };
   } catch (cause) {
     throw new PkiError('failed to read the certificate request', { cause });
   }
 }
 
-function urisOf(attributes: Der): readonly string[] {
-  const uris: string[] = [];
+function textOf(name: Der): string {
+  return contentOf(name).toString('utf8');
+}
+
+function alternativeNames(attributes: Der): readonly Der[] {
+  const names: Der[] = [];
   for (const attribute of childrenOf(attributes)) {
     const [id, values] = childrenOf(attribute) as [Der, Der];
     if (dottedOf(id) !== EXTENSION_REQUEST_OID) continue;
@@ -101,12 +110,10 @@ function urisOf(attributes: Der): readonly string[] {
     for (const extension of childrenOf(extensions)) {
       const parts = childrenOf(extension);
       if (dottedOf(parts[0] as Der) !== OID.subjectAltName) continue;
-      const names = childrenOf(decodeDer(contentOf(parts[parts.length - 1] as Der)));
-      const found = names.filter((name) => isTagged(name, URI_TAG));
-      uris.push(...found.map((name) => contentOf(name).toString('utf8')));
+      names.push(...childrenOf(decodeDer(contentOf(parts[parts.length - 1] as Der))));
     }
   }
-  return uris;
+  return names;
 }
 
 function isSigned({ content, algorithm, signature, spki }: Parts): boolean {

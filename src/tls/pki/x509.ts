@@ -48,6 +48,8 @@ export const OID = {
 export const KEY_USAGE = {
   digitalSignature: 0,
   keyEncipherment: 2,
+  dataEncipherment: 3,
+  keyAgreement: 4,
   keyCertSign: 5,
   crlSign: 6,
 } as const;
