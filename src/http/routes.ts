@@ -11,6 +11,7 @@ import { CATALOG_ROUTES } from './handlers/catalog.ts';
 import { CONFIG_ROUTES } from './handlers/config-entry.ts';
 import { CONNECT_CA_ROUTES } from './handlers/connect-ca.ts';
 import { COORDINATE_ROUTES } from './handlers/coordinate.ts';
+import { DISCOVERY_CHAIN_ROUTES } from './handlers/discovery-chain.ts';
 import { EVENT_ROUTES } from './handlers/event.ts';
 import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
 import { HEALTH_ROUTES } from './handlers/health.ts';
@@ -48,4 +49,5 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...CONNECT_CA_ROUTES,
   ...KEYRING_ROUTES,
   ...INTENTION_ROUTES,
+  ...DISCOVERY_CHAIN_ROUTES,
 ]);

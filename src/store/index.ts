@@ -8,6 +8,7 @@
 
 export * from './blocking-query.ts';
 export * from './read/catalog.ts';
+export * from './read/discovery-chain.ts';
 export * from './read/health.ts';
 export * from './read/intentions.ts';
 export * from './read/kv.ts';

@@ -6,6 +6,7 @@ import { catalogEndpoints } from './catalog.ts';
 import { configEntryEndpoints } from './config-entry.ts';
 import { connectCaEndpoints } from './connect-ca.ts';
 import type { EndpointDeps } from './deps.ts';
+import { discoveryChainEndpoints } from './discovery-chain.ts';
 import { federationStateEndpoints } from './federation-state.ts';
 import { healthEndpoints } from './health.ts';
 import { intentionEndpoints } from './intention.ts';
@@ -38,5 +39,6 @@ export function serverEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     ...configEntryEndpoints(deps),
     ...connectCaEndpoints(deps),
     ...intentionEndpoints(deps),
+    ...discoveryChainEndpoints(deps),
   ];
 }

@@ -11,13 +11,14 @@ import type { StoreReader } from '../view.ts';
 import { configEntry } from './other.ts';
 
 /** The parts that both kinds have in common with what a proxy gets. */
-const Defaults = struct({
+const ServiceDefaults = struct({
   Protocol: str,
   Config: opaqueMap,
   MeshGateway: MeshGatewayConfig,
   Expose: ExposeConfig,
+  ExternalSNI: str,
 });
-type Defaults = TypeOf<typeof Defaults>;
+export type ServiceDefaults = TypeOf<typeof ServiceDefaults>;
 
 export type ResolvedServiceConfig = Omit<ServiceConfigResponse, keyof QueryMeta>;
 
@@ -55,7 +56,7 @@ export function resolvedServiceConfig(
 function upstreamConfigs(
   reader: StoreReader,
   names: readonly string[],
-  all: Defaults,
+  all: ServiceDefaults,
 ): readonly (readonly [string, OpaqueMap])[] {
   return names.flatMap((name) => {
     const { Protocol } = defaultsOf(configEntry(reader, 'service-defaults', name).result);
@@ -64,6 +65,7 @@ function upstreamConfigs(
   });
 }
 
-function defaultsOf(row: ConfigEntryRow | null): Defaults {
-  return row === null ? Defaults.zero() : decode(Defaults, row.body);
+/** What an entry of either kind says; nothing when there is none. */
+export function defaultsOf(row: ConfigEntryRow | null): ServiceDefaults {
+  return row === null ? ServiceDefaults.zero() : decode(ServiceDefaults, row.body);
 }
