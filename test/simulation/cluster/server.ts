@@ -297,6 +297,10 @@ interface Parts {
   readonly lockDelays: LockDelays;
 }
 
+function noGossip(): Promise<never> {
+  return Promise.reject(new Error('there is no gossip'));
+}
+
 /** Without gossip there are no other datacenters, no events and no names of servers. */
 function endpointDeps(parts: Parts, ready: () => boolean): EndpointDeps {
   const { world, fsm, consensus, raftApply, timers, lockDelays } = parts;
@@ -331,7 +335,9 @@ function endpointDeps(parts: Parts, ready: () => boolean): EndpointDeps {
     datacenters: () => [DATACENTER],
     serverName: () => null,
     federationStatesSupported: () => true,
-    fireEvent: () => Promise.reject(new Error('there is no gossip')),
+    fireEvent: noGossip,
+    keys: { lan: noGossip, wan: null },
+    elsewhere: { call: noGossip },
     datacenterMaps: () => [],
     updateCoordinate: () => {},
   };
