@@ -21,6 +21,16 @@ const OPEN: Readonly<Record<string, readonly string[]>> = {
     'redirect to another dc',
     'cached',
   ],
+  // Summaries of services and gateways, and who is connected to whom.
+  '19-internal-ui': [
+    'services',
+    'gateway services nodes none',
+    'gateway services nodes missing',
+    'gateway intentions',
+    'topology without kind',
+    'topology',
+    'topology bad kind',
+  ],
 };
 
 const results: FileResult[] = [];
@@ -41,6 +51,7 @@ describe('a real agent', () => {
     ['16-federation-states', startBaseProfile],
     ['18-query', startBaseProfile],
     ['17-discovery-chain', startBaseProfile],
+    ['19-internal-ui', startBaseProfile],
     ['20-snapshot', startBaseProfile],
     ['21-acl-disabled', startBaseProfile],
     ['32-keyring', startKeyringProfile],

@@ -1,18 +1,19 @@
 /** `/v1/connect/ca/roots`, and the same through the agent's cache for proxies beside it. */
 
-import type { CARoot, IndexedCARoots } from '../../model/connect-ca.ts';
-import { CONNECT_CA_ROOTS } from '../../rpc/methods/connect-ca.ts';
+import type { CAConfiguration, CARoot, IndexedCARoots } from '../../model/connect-ca.ts';
+import { CONNECT_CA_CONFIGURATION_GET, CONNECT_CA_ROOTS } from '../../rpc/methods/connect-ca.ts';
 import { isZeroTime } from '../../wire/msgpack/time.ts';
 import type { HttpContext } from '../context.ts';
-import { bool, int, list, object, omit, str, time } from '../json/output.ts';
-import { type HttpAnswer, type HttpRequest, prefixedBadRequest } from '../message.ts';
-import { querySource, type ReadOptions } from '../options.ts';
-import { answerRead, shown } from '../read.ts';
+import { any, bool, int, list, map, nullable, object, omit, str, time } from '../json/output.ts';
+import { type HttpAnswer, type HttpRequest, jsonAnswer, prefixedBadRequest } from '../message.ts';
+import { querySource, type ReadOptions, readOptions } from '../options.ts';
+import { answerRead, shown, withDefaultToken } from '../read.ts';
 import type { Route } from '../router.ts';
 import { parseGoBool } from './go-bool.ts';
 
 export const CONNECT_CA_ROUTES: readonly Route<HttpContext>[] = [
   { path: '/v1/connect/ca/roots', methods: ['GET'], handler: roots },
+  { path: '/v1/connect/ca/configuration', methods: ['GET'], handler: configuration },
   { path: '/v1/agent/connect/ca/roots', methods: ['GET'], handler: agentRoots },
 ];
 
@@ -84,4 +85,25 @@ function pemAnswer({ Roots }: IndexedCARoots): HttpAnswer {
     headers: { 'Content-Type': 'application/pem-certificate-chain' },
     body: (Roots ?? []).map(({ RootCert }) => RootCert).join(''),
   };
+}
+
+const configurationJson = object<CAConfiguration>({
+  Provider: str,
+  Config: map(any),
+  State: nullable(map(str)),
+  ForceWithoutCrossSigning: bool,
+  CreateIndex: int,
+  ModifyIndex: int,
+});
+
+async function configuration(http: HttpRequest, context: HttpContext): Promise<HttpAnswer> {
+  const { datacenter, options } = withDefaultToken(readOptions(http, context.agent.own), context);
+  const request = {
+    ...options,
+    Datacenter: datacenter,
+    NodeMetaFilters: null,
+    Source: querySource(http, context.agent.own),
+  };
+  const answer = await context.rpc.call(CONNECT_CA_CONFIGURATION_GET, request, http.signal);
+  return jsonAnswer(configurationJson.text(answer));
 }

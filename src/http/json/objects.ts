@@ -7,6 +7,7 @@ import type {
   ExposePath,
   MeshGatewayConfig,
   Node,
+  NodeInfo,
   NodeService,
   ServiceAddress,
   ServiceConnect,
@@ -295,4 +296,15 @@ export const datacenterMapJson = object<DatacenterMap>({
   Datacenter: str,
   AreaID: str,
   Coordinates: list(coordinateJson, 'null'),
+});
+
+/** A node with everything on it, as the UI lists them; lists that were not given are `null`. */
+export const nodeInfoJson = object<NodeInfo>({
+  ID: str,
+  Node: str,
+  Address: str,
+  TaggedAddresses: map(str),
+  Meta: map(str),
+  Services: list(nodeServiceWith('null')),
+  Checks: list(healthCheckWith('null')),
 });
