@@ -109,8 +109,9 @@ function register(
         Status: status,
         Output: status === 'passing' ? ALIVE_OUTPUT : FAILED_OUTPUT,
       }),
-      // What the agent itself wrote of its node (tagged addresses, meta) must survive.
-      SkipNodeUpdate: existing?.Address === member.address,
+      // What the agent itself wrote of its node (tagged addresses, meta) must survive, also when it
+      // does so between this look and the write. A node that is not there is made in any case.
+      SkipNodeUpdate: existing === undefined || existing.Address === member.address,
     }),
   };
 }

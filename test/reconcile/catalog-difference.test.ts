@@ -57,7 +57,7 @@ test('an alive member becomes a node with a passing check', () => {
     ID: 'id-1',
     Address: '10.0.0.1',
     Service: null,
-    SkipNodeUpdate: false,
+    SkipNodeUpdate: true,
     Check: { CheckID: 'serfHealth', Status: 'passing', Output: 'Agent alive and reachable' },
   });
 });
