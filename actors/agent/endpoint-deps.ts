@@ -28,7 +28,6 @@ export interface EndpointSources {
   readonly sessionTimers: SessionTimers;
   readonly rpc: RpcCaller;
   readonly router: () => RouterView;
-  readonly rpc: RpcCaller;
   readonly autopilot: AutopilotBoard;
   readonly federationStatesSupported: () => boolean;
 }
@@ -84,7 +83,6 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
                 { timeoutMs: KEYS_TIMEOUT_MS },
               ),
     },
-    elsewhere: sources.rpc,
     datacenterMaps: () => datacenterMaps(base.views.wan, base.views.wanCoordinates),
     updateCoordinate: (coordinate) =>
       base.bus

@@ -88,7 +88,6 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
       base,
       rpc: rpc.router.forwarder,
       router: () => rpc.router.view(),
-      rpc: rpc.router.forwarder,
       autopilot: board,
       federationStatesSupported: () => federation.supported(),
     }),

@@ -119,7 +119,6 @@ export async function startBoxedServer(): Promise<BoxedServer> {
     fireEvent: async () => {},
     connect: { enabled: true, primary: true },
     keys: { lan: noGossip, wan: null },
-    elsewhere: { call: noGossip },
     datacenterMaps: () => [],
     updateCoordinate: () => {},
   });

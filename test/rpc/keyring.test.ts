@@ -20,7 +20,7 @@ function serverOf(dc1: Partial<EndpointDeps>) {
     datacenter: 'dc1',
     datacenters: () => ['dc1', 'dc2', 'dc3'],
     keys: { lan: pool('lan'), wan: pool('wan') },
-    elsewhere: {
+    rpc: {
       async call(method: RpcMethod<KeyringRequest, unknown>, request: KeyringRequest) {
         expect(method.routing?.to).toBe('datacenter');
         forwarded.push(request);

@@ -1,5 +1,6 @@
 /** `/v1/connect/ca/roots`, and the same through the agent's cache for proxies beside it. */
 
+import { parseGoBool } from '../../go-bool.ts';
 import type { CAConfiguration, CARoot, IndexedCARoots } from '../../model/connect-ca.ts';
 import { CONNECT_CA_CONFIGURATION_GET, CONNECT_CA_ROOTS } from '../../rpc/methods/connect-ca.ts';
 import { isZeroTime } from '../../wire/msgpack/time.ts';
@@ -9,7 +10,6 @@ import { type HttpAnswer, type HttpRequest, jsonAnswer, prefixedBadRequest } fro
 import { querySource, type ReadOptions, readOptions } from '../options.ts';
 import { answerRead, shown, withDefaultToken } from '../read.ts';
 import type { Route } from '../router.ts';
-import { parseGoBool } from './go-bool.ts';
 
 export const CONNECT_CA_ROUTES: readonly Route<HttpContext>[] = [
   { path: '/v1/connect/ca/roots', methods: ['GET'], handler: roots },

@@ -1,5 +1,6 @@
 /** `/v1/operator/keyring`: the keys of all gossip pools of all datacenters. */
 
+import { parseGoBool } from '../../go-bool.ts';
 import { joinedErrors } from '../../joined-errors.ts';
 import { KeyringRequest, type KeyringResponse } from '../../model/event.ts';
 import { INTERNAL_KEYRING_OPERATION } from '../../rpc/methods/internal.ts';
@@ -22,7 +23,6 @@ import {
 import { requestToken } from '../options.ts';
 import type { Method, Route } from '../router.ts';
 import { prefixedBody } from './body.ts';
-import { parseGoBool } from './go-bool.ts';
 
 const RELAY_FACTOR_MAX = 5;
 const OPERATIONS = { GET: 'list', POST: 'install', PUT: 'use', DELETE: 'remove' } as const;

@@ -106,8 +106,6 @@ export interface EndpointDeps {
   fireEvent(name: string, payload: Uint8Array): Promise<void>;
   /** Key operations on the gossip pools; `wan` is `null` on servers that are in no WAN pool. */
   readonly keys: { readonly lan: KeyChange; readonly wan: KeyChange | null };
-  /** Calls servers of other datacenters. */
-  readonly elsewhere: RpcCaller;
   /** Coordinates of the servers of all datacenters, as far as they are known. */
   datacenterMaps(): readonly DatacenterMap[];
   /** Takes a coordinate for the next batch written to the store. */

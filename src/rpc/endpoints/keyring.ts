@@ -35,7 +35,7 @@ export function keyringEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
       const others = deps.datacenters().filter((name) => name !== deps.datacenter);
       const answers = await Promise.all(
         others.map((Datacenter) =>
-          deps.elsewhere.call(
+          deps.rpc.call(
             KEYRING_OPERATION_THERE,
             KeyringRequest.of({ ...request, Datacenter, Forwarded: true }),
             origin.signal,

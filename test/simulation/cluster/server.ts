@@ -337,7 +337,6 @@ function endpointDeps(parts: Parts, ready: () => boolean): EndpointDeps {
     federationStatesSupported: () => true,
     fireEvent: noGossip,
     keys: { lan: noGossip, wan: null },
-    elsewhere: { call: noGossip },
     datacenterMaps: () => [],
     updateCoordinate: () => {},
   };
