@@ -52,7 +52,9 @@ export function createAgentActor(deps: CoordinatorDeps) {
 
 function takeEvent({ base, events, services }: CoordinatorDeps, event: UserEvent): void {
   if (event.name === NEW_LEADER_EVENT) {
-    base.log.info('new leader elected', { leader: Buffer.from(event.payload).toString('utf8') });
+    const leader = Buffer.from(event.payload).toString('utf8');
+    base.log.info('new leader elected', { leader });
+    base.bus.postFor('agent').send('local-services', { type: 'leader.heard-of', node: leader });
     return;
   }
   if (!event.name.startsWith(CONSUL_EVENT_PREFIX)) return;

@@ -24,7 +24,9 @@ export async function localParts(
   const { plan, world, bus } = base;
   const log = base.log.child('local-services');
   const store =
-    plan.dataDir === undefined ? forgetfulStore : createLocalStore(world.disk, plan.dataDir, log);
+    plan.dataDir === undefined
+      ? forgetfulStore
+      : createLocalStore({ disk: world.disk, clock: world.clock, folder: plan.dataDir, log });
   const services = createLocalServicesFacade(bus);
   const facts = nodeFacts(base);
   const logic = createLocalServicesActor({

@@ -98,8 +98,16 @@ export function createLocalServicesActor(deps: LocalServicesDeps) {
           (error) => reply.refuse(toError(error)),
         );
       },
+      keep: (_, { view }) => {
+        deps.store.save(view).catch((error) => log.error('cannot keep registrations', { error }));
+      },
       restartTtl: (_, { id }) => runner?.restartTtl(id),
-      answer: (_, { reply }) => reply.answer(null),
+      commitFed: (_, { check, reply }) => {
+        deps.store.saveFed(check).then(
+          () => reply.answer(null),
+          (error) => reply.refuse(toError(error)),
+        );
+      },
       refuse: (_, { reply, text }) => reply.refuse(new Error(text)),
       announceFailure: (_, { what, error }) => log.error(what, { error: error.message }),
       announceDoom: (_, { id }) =>

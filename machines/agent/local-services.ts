@@ -6,7 +6,7 @@
  */
 
 import { fromCallback, setup } from 'xstate';
-import type { LocalView } from '../../src/local/definitions.ts';
+import type { LocalCheck, LocalView } from '../../src/local/definitions.ts';
 import {
   type CheckResult,
   emptyLocalState,
@@ -35,8 +35,8 @@ import type { Message, Reply } from '../messages.ts';
 export const FULL_SYNC_MS = 60_000;
 /** After a failed one it comes sooner. */
 export const FULL_SYNC_RETRY_MS = 15_000;
-/** After a server joined it comes within this, at random. */
-export const SERVER_JOINED_SPREAD_MS = 3_000;
+/** After a server joined or came to lead it comes within this, at random. */
+export const SERVER_UP_SPREAD_MS = 3_000;
 /** A changed output of an unchanged status waits half of this, and up to all of it at random. */
 export const OUTPUT_WAIT_MS = 300_000;
 /** Pools up to this size have full comparisons at the plain pace. */
@@ -55,6 +55,7 @@ export type LocalServicesEvent =
   | Message<'local-check.deregister'>
   | Message<'local-check.feed'>
   | Message<'lan-members.changed'>
+  | Message<'leader.heard-of'>
   | { readonly type: 'checks.resulted'; readonly results: readonly CheckResult[] }
   /** A check has been critical for longer than its service may live with it. */
   | { readonly type: 'service.doomed'; readonly id: string }
@@ -163,9 +164,12 @@ const localSetup = setup({
     publish: (_, _params: { readonly view: LocalView }) => {},
     /** Keep what is registered across restarts, then answer. */
     commit: (_, _params: { readonly view: LocalView; readonly reply: Reply<null> }) => {},
+    /** The same when nobody waits for it. */
+    keep: (_, _params: { readonly view: LocalView }) => {},
     /** A TTL check was fed: its time begins again. */
     restartTtl: (_, _params: { readonly id: string }) => {},
-    answer: (_, _params: { readonly reply: Reply<null> }) => {},
+    /** Keep what the check was fed with across restarts, for as long as its TTL, then answer. */
+    commitFed: (_, _params: { readonly check: LocalCheck; readonly reply: Reply<null> }) => {},
     refuse: (_, _params: { readonly reply: Reply<null>; readonly text: string }) => {},
     announceFailure: (_, _params: { readonly what: string; readonly error: Error }) => {},
     announceDoom: (_, _params: { readonly id: string }) => {},
@@ -216,6 +220,11 @@ const publish = {
   params: ({ context }: { context: LocalServicesContext }) => ({ view: localView(context.state) }),
 } as const;
 
+const keep = {
+  type: 'keep',
+  params: ({ context }: { context: LocalServicesContext }) => ({ view: localView(context.state) }),
+} as const;
+
 type WithReply = Extract<LocalServicesEvent, { readonly reply: Reply<null> }>;
 
 const commit = {
@@ -225,6 +234,12 @@ const commit = {
     reply: event.reply,
   }),
 } as const;
+
+function localCheck(state: LocalState, id: string): LocalCheck {
+  const local = state.checks.get(id)?.local ?? null;
+  if (local === null) throw new Error(`no check ${id} was fed`);
+  return local;
+}
 
 function armed(afterMs: number, spreadMs: number) {
   return {
@@ -238,7 +253,7 @@ function armed(afterMs: number, spreadMs: number) {
 
 const armRegular = armed(FULL_SYNC_MS, FULL_SYNC_MS);
 const armRetry = armed(FULL_SYNC_RETRY_MS, FULL_SYNC_RETRY_MS);
-const armSoon = armed(0, SERVER_JOINED_SPREAD_MS);
+const armSoon = armed(0, SERVER_UP_SPREAD_MS);
 const armOutputs = {
   type: 'armOutputs',
   params: { afterMs: OUTPUT_WAIT_MS / 2, spreadMs: OUTPUT_WAIT_MS },
@@ -274,7 +289,13 @@ export const localServicesMachine = localSetup.createMachine({
           { type: 'restartTtl', params: ({ event }) => ({ id: event.id }) },
           publish,
           armOutputs,
-          { type: 'answer', params: ({ event }) => ({ reply: event.reply }) },
+          {
+            type: 'commitFed',
+            params: ({ context, event }) => ({
+              check: localCheck(context.state, event.id),
+              reply: event.reply,
+            }),
+          },
         ],
       },
       {
@@ -290,7 +311,12 @@ export const localServicesMachine = localSetup.createMachine({
     'checks.resulted': { guard: 'changesState', actions: [take, publish, armOutputs] },
     'service.doomed': {
       guard: 'changesState',
-      actions: [take, { type: 'announceDoom', params: ({ event }) => ({ id: event.id }) }, publish],
+      actions: [
+        take,
+        { type: 'announceDoom', params: ({ event }) => ({ id: event.id }) },
+        publish,
+        keep,
+      ],
     },
     'outputs.due': { actions: [take] },
     'full-sync.due': { actions: [wantFullSync] },
@@ -298,6 +324,7 @@ export const localServicesMachine = localSetup.createMachine({
       { guard: 'serverJoined', actions: [noteMembers, armSoon] },
       { actions: [noteMembers] },
     ],
+    'leader.heard-of': { actions: [armSoon] },
   },
   states: {
     idle: {

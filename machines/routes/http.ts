@@ -25,6 +25,8 @@ export interface HttpMessages {
     readonly reply: Reply<null>;
   };
   'local-view.changed': { readonly view: LocalView };
+  /** Heard of a new leader in the datacenter, by its node name. */
+  'leader.heard-of': { readonly node: string };
 }
 
 export const HTTP_ROUTES = [
@@ -59,5 +61,11 @@ export const HTTP_ROUTES = [
     type: 'lan-members.changed',
     to: 'local-services',
     why: 'a joined server is told everything soon; the pool size spreads full syncs',
+  },
+  {
+    from: 'agent',
+    type: 'leader.heard-of',
+    to: 'local-services',
+    why: 'what a catalog without a leader missed is told soon',
   },
 ] as const satisfies readonly RouteShape[];

@@ -6,11 +6,17 @@ import {
   type LocalServicesContext,
   type LocalServicesEvent,
   localServicesMachine,
+  SERVER_UP_SPREAD_MS,
   syncScale,
 } from '../../../machines/agent/local-services.ts';
 import { checkDefinition } from '../../../src/local/check-rules.ts';
-import type { CheckDefinition, LocalService } from '../../../src/local/definitions.ts';
-import { EMPTY_LOCAL_VIEW } from '../../../src/local/definitions.ts';
+import {
+  type CheckDefinition,
+  EMPTY_LOCAL_VIEW,
+  type LocalCheck,
+  type LocalService,
+  type LocalView,
+} from '../../../src/local/definitions.ts';
 import { isDirty } from '../../../src/local/state.ts';
 import type { NodeFacts, SyncWrite } from '../../../src/local/sync.ts';
 import { pendingWrites } from '../../../src/local/sync.ts';
@@ -122,6 +128,7 @@ it('reaches every state and transition', () => {
         { type: 'full-sync.due' },
         { type: 'lan-members.changed', view: members('join', 'consul') },
         { type: 'lan-members.changed', view: members('failed', 'node') },
+        { type: 'leader.heard-of', node: 's1' },
         { type: 'remote.read', copy: EMPTY_COPY },
         { type: 'remote.failed', error: new Error('No known Consul servers') },
         { type: 'writes.done', written, error: null },
@@ -224,7 +231,50 @@ describe('anti-entropy', () => {
     expect(writes.at(-1)?.[0]?.request).toMatchObject({ Check: { Output: 'still bad' } });
   });
 
+  it('compares soon when a server joins or comes to lead', () => {
+    const { actor, armed } = start();
+    actor.send({ type: 'lan-members.changed', view: members('join', 'consul') });
+    actor.send({ type: 'lan-members.changed', view: members('failed', 'consul') });
+    actor.send({ type: 'leader.heard-of', node: 's1' });
+    const soon = { afterMs: 0, spreadMs: SERVER_UP_SPREAD_MS };
+    expect(armed).toEqual([soon, soon]);
+  });
+
   it('slows down in large pools', () => {
     expect([1, 128, 129, 256, 257, 4096].map(syncScale)).toEqual([1, 1, 2, 2, 3, 6]);
+  });
+});
+
+describe('across restarts', () => {
+  it('keeps what a TTL check was fed with before it answers', () => {
+    const kept: LocalCheck[] = [];
+    const commitFed = (_: unknown, { check }: { readonly check: LocalCheck }) => {
+      kept.push(check);
+    };
+    const actor = createActor(localServicesMachine.provide({ actions: { commitFed } }), {
+      clock: new ManualClock(),
+      input: { facts: FACTS, restored: EMPTY_LOCAL_VIEW },
+    });
+    actor.start();
+    actor.send(REGISTER);
+    actor.send(FEED);
+    expect(kept.map(({ check }) => [check.CheckID, check.Status, check.Output])).toEqual([
+      ['ttl', 'passing', 'ok'],
+    ]);
+  });
+
+  it('forgets a service that was removed because it stayed critical', () => {
+    const kept: LocalView[] = [];
+    const keep = (_: unknown, { view }: { readonly view: LocalView }) => {
+      kept.push(view);
+    };
+    const actor = createActor(localServicesMachine.provide({ actions: { keep } }), {
+      clock: new ManualClock(),
+      input: { facts: FACTS, restored: EMPTY_LOCAL_VIEW },
+    });
+    actor.start();
+    actor.send(REGISTER);
+    actor.send({ type: 'service.doomed', id: 'web' });
+    expect(kept.map(({ services, checks }) => [services.size, checks.size])).toEqual([[0, 0]]);
   });
 });
