@@ -14,6 +14,7 @@ import {
   map as mapInput,
   object as objectInput,
   str as strInput,
+  uint as uintInput,
 } from '../json/input.ts';
 import { list as listJson } from '../json/output.ts';
 import { JsonDecodeError, parseJson } from '../json/parse.ts';
@@ -43,6 +44,9 @@ const COMMON_FIELDS = {
   MeshGateway: meshGatewayInput,
   Expose: exposeInput,
   Meta: mapInput(strInput),
+  // Later clients send entries with the indexes they were read at; a write has its own.
+  CreateIndex: uintInput,
+  ModifyIndex: uintInput,
 };
 const SERVICE_DEFAULTS = objectInput(
   { ...COMMON_FIELDS, Protocol: strInput, ExternalSNI: strInput },
