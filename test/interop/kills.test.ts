@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DemoServer } from '../../src/demo/plan.ts';
+import { KeyWriter } from './key-writer.ts';
 import { figure, pause, until } from './program.ts';
 import { Standing } from './standing.ts';
 
@@ -34,49 +35,18 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** Writes one new key after the other through one server and notes what was acknowledged. */
-class Writer {
-  readonly acknowledged = new Map<string, string>();
+/** A writer of keys through one server, and the datacenter that it writes to. */
+interface Writer {
   readonly dc: string;
-  refused = 0;
-  longestGapMs = 0;
-  readonly #prefix: string;
-  readonly #server: DemoServer;
-  #stopped = false;
-  #done: Promise<void> = Promise.resolve();
+  readonly keys: KeyWriter;
+}
 
-  constructor(server: DemoServer, dc: string) {
-    this.#server = server;
-    this.#prefix = `by-${server.id}/for-${dc}`;
-    this.dc = dc;
-  }
-
-  begin(): void {
-    this.#done = this.#run();
-  }
-
-  end(): Promise<void> {
-    this.#stopped = true;
-    return this.#done;
-  }
-
-  async #run(): Promise<void> {
-    let lastGood = performance.now();
-    for (let number = 0; !this.#stopped; number += 1) {
-      const key = `${this.#prefix}/${number}`;
-      const value = `value ${number}`;
-      const path = `/v1/kv/${key}?dc=${this.dc}`;
-      const answer = await standing.ask(this.#server, path, value);
-      if (answer.status === 200 && answer.text.trim() === 'true') {
-        this.acknowledged.set(key, value);
-        this.longestGapMs = Math.max(this.longestGapMs, performance.now() - lastGood);
-        lastGood = performance.now();
-      } else {
-        this.refused += 1;
-        await pause(50);
-      }
-    }
-  }
+function writerOf(server: DemoServer, dc: string): Writer {
+  const write = async (key: string, value: string): Promise<boolean> => {
+    const { status, text } = await standing.ask(server, `/v1/kv/${key}?dc=${dc}`, value);
+    return status === 200 && text.trim() === 'true';
+  };
+  return { dc, keys: new KeyWriter({ prefix: `by-${server.id}/for-${dc}`, write }) };
 }
 
 async function leaderOf(dc: number): Promise<DemoServer | undefined> {
@@ -94,13 +64,7 @@ async function lost(writer: Writer, at: DemoServer): Promise<readonly string[]> 
   const path = `/v1/kv/by-?recurse&consistent&dc=${writer.dc}`;
   const { status, text } = await standing.ask(at, path);
   expect(status, text.slice(0, 200)).toBe(200);
-  const pairs = JSON.parse(text) as readonly { readonly Key: string; readonly Value: string }[];
-  const held = new Map(
-    pairs.map(({ Key, Value }) => [Key, Buffer.from(Value, 'base64').toString()]),
-  );
-  return [...writer.acknowledged].flatMap(([key, value]) =>
-    held.get(key) === value ? [] : [`${key}: ${held.get(key) ?? 'absent'}`],
-  );
+  return writer.keys.lost(JSON.parse(text));
 }
 
 async function expectAllKept(writers: readonly Writer[]): Promise<void> {
@@ -113,14 +77,14 @@ async function expectAllKept(writers: readonly Writer[]): Promise<void> {
 test(`${KILLS} kills in the order of seed ${SEED}`, { timeout: LIMIT_MS }, async () => {
   const random = randomFrom(SEED);
   const writers = [
-    new Writer(standing.server(1, 1), 'dc1'),
-    new Writer(standing.server(1, 2), 'dc1'),
-    new Writer(standing.server(1, 3), 'dc1'),
-    new Writer(standing.server(2), 'dc2'),
-    new Writer(standing.server(2), 'dc1'),
-    new Writer(standing.server(1, 2), 'dc2'),
+    writerOf(standing.server(1, 1), 'dc1'),
+    writerOf(standing.server(1, 2), 'dc1'),
+    writerOf(standing.server(1, 3), 'dc1'),
+    writerOf(standing.server(2), 'dc2'),
+    writerOf(standing.server(2), 'dc1'),
+    writerOf(standing.server(1, 2), 'dc2'),
   ];
-  for (const writer of writers) writer.begin();
+  for (const { keys } of writers) keys.begin();
   const killed: string[] = [];
   for (let kill = 0; kill < KILLS; kill += 1) {
     await pause(random() * 3_000);
@@ -136,14 +100,13 @@ test(`${KILLS} kills in the order of seed ${SEED}`, { timeout: LIMIT_MS }, async
   const beganHealing = performance.now();
   await standing.healthy(60_000);
   const healthyAfterMs = Math.round(performance.now() - beganHealing);
-  await Promise.all(writers.map((writer) => writer.end()));
+  await Promise.all(writers.map(({ keys }) => keys.end()));
   figure(`seed ${SEED}, killed: ${killed.join(', ')}`);
   figure(`healthy ${healthyAfterMs} ms after the last start`);
-  for (const writer of writers) {
-    const { acknowledged, refused, longestGapMs, dc } = writer;
-    const [first = ''] = acknowledged.keys();
+  for (const { keys, dc } of writers) {
+    const { acknowledged, refused, longestGapMs, prefix } = keys;
     figure(
-      `${first.split('/')[0]} for ${dc}: ${acknowledged.size} acknowledged, ${refused} refused, ` +
+      `${prefix.split('/')[0]} for ${dc}: ${acknowledged.size} acknowledged, ${refused} refused, ` +
         `longest pause ${Math.round(longestGapMs)} ms`,
     );
     expect(acknowledged.size).toBeGreaterThan(KILLS);
