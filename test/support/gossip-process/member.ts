@@ -1,0 +1,58 @@
+/** The program of a member process: one member of a gossip pool with real sockets, told what to do. */
+
+import { LAN_TIMING, SERF_TIMING, SERF_VERSIONS } from '../../../machines/gossip/config.ts';
+import { textOf } from '../../../src/error-text.ts';
+import { createNodeWorld } from '../../../src/world/node/node-world.ts';
+import { type GossipMember, startGossipMember } from '../gossip-member.ts';
+import type { MemberPlan, Notice, Order } from './messages.ts';
+
+const ASK_LIMIT_MS = 60_000;
+
+function tell(notice: Notice): void {
+  process.send?.(notice);
+}
+
+async function start(plan: MemberPlan): Promise<GossipMember> {
+  const { name, address, port, tags, encrypt, keyRing, snapshot } = plan;
+  return startGossipMember({
+    world: createNodeWorld(),
+    address,
+    port,
+    ...(encrypt === undefined ? {} : { encrypt }),
+    ...(keyRing === undefined ? {} : { keyRing }),
+    ...(snapshot === undefined ? {} : { snapshot }),
+    config: {
+      name,
+      tags: tags ?? {},
+      versions: SERF_VERSIONS,
+      timing: LAN_TIMING,
+      serf: SERF_TIMING,
+      nameConflict: 'resolve',
+    },
+  });
+}
+
+async function obey(member: GossipMember, order: Order): Promise<void> {
+  const { id } = order;
+  if ('report' in order) {
+    const { changes, events, queries } = member;
+    tell({ id, answer: { view: member.view(), changes, events, queries } });
+    return;
+  }
+  try {
+    const limit = { timeoutMs: ASK_LIMIT_MS };
+    tell({ id, answer: await member.post.ask('gossip.lan', order.ask, limit) });
+  } catch (error) {
+    tell({ id, refusal: textOf(error) });
+  }
+}
+
+try {
+  const member = await start(JSON.parse(process.argv[2] ?? '{}') as MemberPlan);
+  process.on('message', (order: Order) => void obey(member, order));
+  process.on('disconnect', () => process.exit());
+  tell({ ready: true });
+} catch (error) {
+  tell({ failed: textOf(error) });
+  process.exitCode = 1;
+}
