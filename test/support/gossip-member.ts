@@ -11,6 +11,7 @@ import {
 } from '../../actors/gossip/socket-transport.ts';
 import { CONSUL_LAN_DEFAULTS, type PoolConfig } from '../../machines/gossip/config.ts';
 import type { poolMachine } from '../../machines/gossip/pool.ts';
+import type { Message } from '../../machines/messages.ts';
 import type { ReceivedQuery } from '../../machines/routes/gossip.ts';
 import type { Post } from '../../machines/routes.ts';
 import { createMemoryLog, type MemoryLog } from '../../src/log.ts';
@@ -41,7 +42,14 @@ export interface GossipMemberOptions {
   /** Paths of the files; none are kept by default. */
   readonly snapshot?: string;
   readonly keyRing?: string;
+  /** Called for all that the pool tells its agent. */
+  readonly hear?: (message: AgentMessage) => void;
 }
+
+/** What a pool tells the agent that it runs in. */
+export type AgentMessage = Message<
+  'lan-members.changed' | 'coordinates.changed' | 'user-events.received' | 'queries.received'
+>;
 
 export async function startGossipMember(options: GossipMemberOptions): Promise<GossipMember> {
   const { world } = options;
@@ -60,14 +68,13 @@ export async function startGossipMember(options: GossipMemberOptions): Promise<G
   const events: UserEvent[] = [];
   const queries: ReceivedQuery[] = [];
   let view: MembersView | null = null;
-  bus.receive<
-    'lan-members.changed' | 'coordinates.changed' | 'user-events.received' | 'queries.received'
-  >('agent', (message) => {
+  bus.receive<AgentMessage['type']>('agent', (message) => {
     if (message.type === 'lan-members.changed') {
       view = message.view;
       changes.push(...message.view.changes);
     } else if (message.type === 'user-events.received') events.push(...message.events);
     else if (message.type === 'queries.received') queries.push(...message.queries);
+    options.hear?.(message);
   });
   const files = { snapshot: options.snapshot ?? null, keyRing: options.keyRing ?? null };
   const input = await loadPoolInput({

@@ -3,8 +3,8 @@
 import { LAN_TIMING, SERF_TIMING, SERF_VERSIONS } from '../../../machines/gossip/config.ts';
 import { textOf } from '../../../src/error-text.ts';
 import { createNodeWorld } from '../../../src/world/node/node-world.ts';
-import { type GossipMember, startGossipMember } from '../gossip-member.ts';
-import type { MemberPlan, Notice, Order } from './messages.ts';
+import { type AgentMessage, type GossipMember, startGossipMember } from '../gossip-member.ts';
+import type { Heard, MemberPlan, Notice, Order } from './messages.ts';
 
 const ASK_LIMIT_MS = 60_000;
 
@@ -12,8 +12,27 @@ function tell(notice: Notice): void {
   process.send?.(notice);
 }
 
+/** What is worth telling of a message; null: nothing. */
+function heardOf(message: AgentMessage): Heard | null {
+  switch (message.type) {
+    case 'lan-members.changed':
+      return { type: 'changes', changes: message.view.changes };
+    case 'user-events.received':
+      return { type: 'events', events: message.events };
+    case 'queries.received':
+      return { type: 'queries', queries: message.queries };
+    case 'coordinates.changed':
+      return null;
+  }
+}
+
+function tellHeard(message: AgentMessage): void {
+  const heard = heardOf(message);
+  if (heard !== null) tell({ heard });
+}
+
 async function start(plan: MemberPlan): Promise<GossipMember> {
-  const { name, address, port, tags, encrypt, keyRing, snapshot } = plan;
+  const { name, address, port, tags, encrypt, keyRing, snapshot, tells } = plan;
   return startGossipMember({
     world: createNodeWorld(),
     address,
@@ -29,6 +48,7 @@ async function start(plan: MemberPlan): Promise<GossipMember> {
       serf: SERF_TIMING,
       nameConflict: 'resolve',
     },
+    ...(tells === undefined ? {} : { hear: tellHeard }),
   });
 }
 

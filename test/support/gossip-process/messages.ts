@@ -19,6 +19,8 @@ export interface MemberPlan {
   readonly encrypt?: string;
   readonly keyRing?: string;
   readonly snapshot?: string;
+  /** Whether it tells what it hears as it hears it, not only when asked for a report. */
+  readonly tells?: 'at once';
 }
 
 /** What a member has seen since it started. */
@@ -29,14 +31,21 @@ export interface MemberReport {
   readonly queries: readonly ReceivedQuery[];
 }
 
+/** What has just happened in the pool, as one member has seen it. */
+export type Heard =
+  | { readonly type: 'changes'; readonly changes: readonly MemberChange[] }
+  | { readonly type: 'events'; readonly events: readonly UserEvent[] }
+  | { readonly type: 'queries'; readonly queries: readonly ReceivedQuery[] };
+
 /** From the starter: a question for the pool, or for what the member has seen. */
 export type Order =
   | { readonly id: number; readonly ask: PoolQuestion }
   | { readonly id: number; readonly report: true };
 
-/** From the member: that it is there, and answers. */
+/** From the member: that it is there, what it hears, and answers. */
 export type Notice =
   | { readonly ready: true }
   | { readonly failed: string }
+  | { readonly heard: Heard }
   | { readonly id: number; readonly answer: PoolAnswer | MemberReport }
   | { readonly id: number; readonly refusal: string };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type {
+  Heard,
   MemberPlan,
   MemberReport,
   Notice,
@@ -55,20 +56,26 @@ export interface MemberProcess {
   report(): Promise<MemberReport>;
   /** Ends it without a word to anybody. */
   kill(): void;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
 }
 
-/** Resolves when the member is in its own pool; rejects with the reason why it cannot be. */
+/**
+ * Resolves when the member is in its own pool; rejects with the reason why it cannot be. `hear` gets
+ * what a member tells whose plan says so.
+ */
 export async function startMemberProcess(
   program: MemberProgram,
   plan: MemberPlan,
   nodeFlags: readonly string[] = [],
+  hear: (heard: Heard) => void = () => {},
 ): Promise<MemberProcess> {
   const child = fork(program.path, [JSON.stringify(plan)], {
     serialization: 'advanced',
     execArgv: [...nodeFlags],
   });
   running.add(child);
-  const member = new Member(plan.name, child);
+  const member = new Member(plan.name, child, hear);
   await member.started;
   return member;
 }
@@ -81,17 +88,20 @@ interface Waiting {
 class Member implements MemberProcess {
   readonly name: string;
   readonly started: Promise<void>;
+  readonly ended: Promise<void>;
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
 
-  constructor(name: string, child: ChildProcess) {
+  constructor(name: string, child: ChildProcess, hear: (heard: Heard) => void) {
     this.name = name;
     this.#child = child;
+    this.ended = new Promise((resolve) => child.on('exit', () => resolve()));
     this.started = new Promise((resolve, reject) => {
       child.on('message', (notice: Notice) => {
         if ('ready' in notice) resolve();
         else if ('failed' in notice) reject(new Error(`${name} cannot start: ${notice.failed}`));
+        else if ('heard' in notice) hear(notice.heard);
         else this.#answered(notice);
       });
       child.on('exit', () => {
