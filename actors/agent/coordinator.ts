@@ -57,7 +57,11 @@ function takeEvent({ base, events, services }: CoordinatorDeps, event: UserEvent
     base.bus.postFor('agent').send('local-services', { type: 'leader.heard-of', node: leader });
     return;
   }
-  if (!event.name.startsWith(CONSUL_EVENT_PREFIX)) return;
+  if (!event.name.startsWith(CONSUL_EVENT_PREFIX)) {
+    // Others than Consul's are for serf's own users.
+    if (event.name.startsWith('consul:')) base.log.warn('unhandled event', { event: event.name });
+    return;
+  }
   const read = readConsulEvent(event.payload);
   if (!read.ok) {
     base.log.error('undecodable user event', { event: event.name, error: read.error });

@@ -6,6 +6,7 @@ import type { Post } from '../../machines/routes.ts';
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import type { Log } from '../../src/log.ts';
+import { NEW_LEADER_EVENT } from '../../src/wire/gossip/consul-event.ts';
 import { createSupervisorActor } from '../supervisor.ts';
 import { createConfigReplicatorActor } from './config-replicator.ts';
 import {
@@ -18,8 +19,6 @@ import {
   type FederationReplicatorDeps,
 } from './federation-replicator.ts';
 
-/** Name of the user event that a new leader fires; its payload is the node name (Consul 1.8). */
-export const NEW_LEADER_EVENT = 'consul:new-leader';
 const FIRE_TIMEOUT_MS = 5000;
 
 export interface LeaderDutiesDeps {

@@ -137,7 +137,7 @@ class PoolRuntime {
   constructor(deps: PoolDeps) {
     this.#deps = deps;
     this.#label = labelHeader(deps.config.label);
-    const { world, log, config } = deps;
+    const { world, config } = deps;
     const { label, incomingPlaintext, outgoing, compression, timing } = config;
     this.exchanges = new Exchanges(
       world,
@@ -153,7 +153,7 @@ class PoolRuntime {
         failed: (id, error) => this.#send({ type: 'exchange.failed', id, error }),
         requested: (id, from, message) =>
           this.#send({ type: 'exchange.requested', id, from, message }),
-        refused: (from, error) => log.error(error, { from: `${from.address}:${from.port}` }),
+        refused: (from, error) => this.#send({ type: 'exchange.refused', from, error }),
         open: (id, to, timeoutMs) => deps.doors.openStream(id, to, timeoutMs),
       },
     );

@@ -20,8 +20,11 @@ import type { Work } from './work.ts';
 
 /** Nodes in a table; alive messages of more are ignored. */
 export const NODES_MAX = 50_000;
-const VERSIONS_BYTES = 6;
+/** Real members die of fewer (gossip.md 1.11), so that no table holds any others. */
+export const VERSIONS_BYTES = 6;
 const U32_MAX = 0xffff_ffff;
+/** What stands for bytes that are no text. */
+const NOT_UTF8 = '\uFFFD';
 
 /** Address, port and the rest of an alive message, checked. */
 interface Claim {
@@ -33,21 +36,27 @@ interface Claim {
   readonly incarnation: number;
 }
 
+/** What serf says of an address or a meta that no member can have; null when both can be. */
+export function detailsProblem(address: Uint8Array, meta: Uint8Array): string | null {
+  if (address.length !== 4 && address.length !== 16) {
+    return `IP byte length is invalid: ${address.length} bytes is not either 4 or 16`;
+  }
+  if (meta.length <= META_BYTES_MAX) return null;
+  return `Encoded length of tags exceeds limit of ${META_BYTES_MAX} bytes`;
+}
+
 /** The reason why an alive message cannot be taken, or what it claims. */
 function readClaim(work: Work, alive: Alive): Claim | string {
   const bytes = alive.Addr ?? new Uint8Array(0);
-  const address = bytesToIp(bytes);
-  if (address === null) {
-    return `IP byte length is invalid: ${bytes.length} bytes is not either 4 or 16`;
-  }
   const meta = alive.Meta ?? new Uint8Array(0);
-  if (meta.length > META_BYTES_MAX) {
-    return `Encoded length of tags exceeds limit of ${META_BYTES_MAX} bytes`;
-  }
   const versions = alive.Vsn ?? new Uint8Array(0);
-  const problem = versionsProblem(work, versions);
+  const problem = detailsProblem(bytes, meta) ?? versionsProblem(work, versions);
   if (problem !== null) return problem;
+  const address = bytesToIp(bytes);
+  if (address === null) return 'the address is none';
   if (alive.Node === '') return 'the name is empty';
+  // It would be passed on as another name, of a member that there is not.
+  if (alive.Node.includes(NOT_UTF8)) return 'the name is not UTF-8';
   return {
     name: alive.Node,
     address,

@@ -3,13 +3,11 @@
 import { encodeUser } from '../../src/wire/gossip/messages.ts';
 import {
   addCrc,
-  COMPOUND_HEADER_BYTES,
   COMPOUND_PART_BYTES,
   COMPOUND_PARTS_MAX,
   compressIfShorter,
   packMessages,
 } from '../../src/wire/gossip/packet.ts';
-import { SEAL_OVERHEAD } from '../../src/wire/gossip/seal.ts';
 import type { GossipPeer } from '../routes/gossip.ts';
 import { retransmitLimit, take } from './broadcasts.ts';
 import type { Node } from './state.ts';
@@ -21,14 +19,6 @@ const COMPRESS_FROM_BYTES = 256;
 const CRC_SINCE = 5;
 
 const QUEUES: readonly QueueName[] = ['queue', 'intentQueue', 'queryQueue', 'eventQueue'];
-
-/** Bytes of messages that fit into one packet, compound header taken off. */
-function packetRoom(work: Work): number {
-  const { timing, label } = work.config;
-  const labelBytes = label === '' ? 0 : Buffer.byteLength(label) + 2;
-  const sealBytes = work.sealKey === null ? 0 : SEAL_OVERHEAD;
-  return timing.packetBytesMax - COMPOUND_HEADER_BYTES - labelBytes - sealBytes;
-}
 
 /** Broadcasts that fit into `room`: memberlist's first, then serf's. */
 export function takeBroadcasts(work: Work, room: number, countMax: number): Uint8Array[] {
@@ -49,12 +39,12 @@ export function takeBroadcasts(work: Work, room: number, countMax: number): Uint
 
 /** Broadcasts for one packet of a gossip round; empty when there is nothing to tell. */
 export function takeRound(work: Work): Uint8Array[] {
-  return takeBroadcasts(work, packetRoom(work), COMPOUND_PARTS_MAX);
+  return takeBroadcasts(work, work.packetRoom, COMPOUND_PARTS_MAX);
 }
 
 /** Sends one message by address, with as many broadcasts as fit beside it. */
 export function sendMessage(work: Work, to: GossipPeer, message: Uint8Array): void {
-  const room = packetRoom(work) - message.length - COMPOUND_PART_BYTES;
+  const room = work.packetRoom - message.length - COMPOUND_PART_BYTES;
   const extra = takeBroadcasts(work, room, COMPOUND_PARTS_MAX - 1);
   sendPacket(work, to, [message, ...extra], 'no crc');
 }

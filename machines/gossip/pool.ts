@@ -190,6 +190,7 @@ const traffic = {
   'packets.received': { actions: handle },
   'packets.failed': { actions: handle },
   'exchange.requested': { actions: handle },
+  'exchange.refused': { actions: handle },
   'exchange.answered': { actions: handle },
   'exchange.failed': { actions: handle },
   'addresses.resolved': { actions: handle },

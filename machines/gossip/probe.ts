@@ -189,7 +189,8 @@ function failProbe(work: Work, probe: Probe): void {
     return;
   }
   work.count('probesFailed');
-  adjustHealth(work, probe.nacksExpected > 0 ? probe.nacksExpected - probe.nacks : 1);
+  const missingNacks = Math.max(0, probe.nacksExpected - probe.nacks);
+  adjustHealth(work, probe.nacksExpected > 0 ? missingNacks : 1);
   const node = work.nodes.get(probe.target);
   if (node === undefined) return;
   work.log('info', `Suspect ${node.name} has failed, no acks received`);

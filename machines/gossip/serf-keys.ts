@@ -1,18 +1,12 @@
 /** Key operations of a pool: queries that every member answers for its own key ring. */
 
+import { KEY_QUERY } from '../../src/wire/gossip/harmless.ts';
 import { addKey, type KeyRing, keyText, removeKey, useKey } from '../../src/wire/gossip/keyring.ts';
 import type { Read } from '../../src/wire/gossip/messages.ts';
 import { encodeSerf, type KeyResponse, readSerf } from '../../src/wire/gossip/serf.ts';
 import type { KeyOperation, KeyOutcome } from '../routes/gossip.ts';
 import type { RunningQuery } from './state.ts';
 import type { Work } from './work.ts';
-
-export const KEY_QUERY = {
-  install: '_serf_install-key',
-  use: '_serf_use-key',
-  remove: '_serf_remove-key',
-  list: '_serf_list-keys',
-} as const satisfies Record<KeyOperation, string>;
 
 const NO_RING: Readonly<Record<KeyOperation, string>> = {
   install: 'No keyring to modify (encryption not enabled)',

@@ -67,6 +67,9 @@ export function startQuery(
   order: QueryOrder,
   owner: RunningQuery['owner'],
 ): string | null {
+  if (owner.kind === 'asker' && isReserved(order)) {
+    return `Queries cannot contain the '${INTERNAL_PREFIX}' prefix`;
+  }
   if (work.queries.size >= QUERIES_MAX) return `more than ${QUERIES_MAX} queries are running`;
   const limit = work.config.serf.queryBytesMax;
   const timeoutMs = order.timeoutMs > 0 ? order.timeoutMs : defaultQueryTimeoutMs(work);
@@ -96,6 +99,12 @@ export function startQuery(
   queryReceived(work, query);
   broadcastSerf(work, 'queryQueue', encoded);
   return null;
+}
+
+/** serf's own queries are not for everybody to ask, but for the one that only wants acks. */
+function isReserved({ name, payload }: QueryOrder): boolean {
+  if (name === PING_QUERY && payload.length === 0) return false;
+  return name.startsWith(INTERNAL_PREFIX);
 }
 
 function queryKey(query: { readonly LTime: bigint; readonly ID: number }): string {
@@ -258,17 +267,18 @@ function relay(work: Work, factor: number, to: GossipPeer, encoded: Uint8Array):
   }
 }
 
-/** Passes on what a member sends through us. */
+/** Passes on what a member sends through us: answers to queries, nothing else is ever relayed. */
 export function relayReceived(work: Work, header: RelayHeader, inner: Uint8Array): void {
   const address = bytesToIp(header.DestAddr.IP ?? new Uint8Array(0));
   const port = header.DestAddr.Port;
-  if (address === null || port < 1 || port > 0xffff || inner.length === 0) {
+  const read = readSerf(inner);
+  const isAnswer = read.ok && read.value.kind === 'queryResponse';
+  if (address === null || port < 1 || port > 0xffff || !isAnswer) {
     work.count('messagesDropped');
     return;
   }
   if (header.DestName === work.config.name) {
-    const read = readSerf(inner);
-    if (read.ok && read.value.kind === 'queryResponse') responseReceived(work, read.value.body);
+    responseReceived(work, read.value.body);
     return;
   }
   sendSerf(work, { name: header.DestName, address, port }, inner);
@@ -282,11 +292,14 @@ export function responseReceived(work: Work, body: QueryResponse): void {
     work.count('messagesDropped');
     return;
   }
+  // Strangers make up senders; serf's channels hold as many.
+  const answersMax = 2 * work.nodes.size;
   if ((body.Flags & RESPONSE_FLAG.ack) !== 0) {
-    if (query.acks.includes(body.From)) return;
+    if (query.acks.length >= answersMax || query.acks.includes(body.From)) return;
     work.queries.set(key, { ...query, acks: [...query.acks, body.From] });
     return;
   }
+  if (query.responses.length >= answersMax) return;
   if (query.responses.some((known) => known.from === body.From)) return;
   const payload = Buffer.from(body.Payload ?? new Uint8Array(0));
   const grown = { ...query, responses: [...query.responses, { from: body.From, payload }] };
@@ -340,9 +353,10 @@ function judgeConflict(work: Work, query: RunningQuery): void {
   let matches = 0;
   for (const { payload } of query.responses) {
     const read = readSerf(payload);
-    if (!read.ok || read.value.kind !== 'conflictResponse' || read.value.body === null) continue;
+    if (!read.ok || read.value.kind !== 'conflictResponse') continue;
+    // Who does not know the name does not mean us by it either.
     answers += 1;
-    const { Addr, Port } = read.value.body;
+    const { Addr = null, Port = 0 } = read.value.body ?? {};
     if (Port === port && bytesToIp(Addr ?? new Uint8Array(0)) === address) matches += 1;
   }
   const majority = Math.floor(answers / 2) + 1;

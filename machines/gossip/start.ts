@@ -6,7 +6,7 @@ import { encodeTags } from '../../src/wire/gossip/serf.ts';
 import type { SnapshotFacts } from '../../src/wire/gossip/snapshot.ts';
 import type { GossipPeer } from '../routes/gossip.ts';
 import type { PoolConfig } from './config.ts';
-import { aliveNode } from './nodes.ts';
+import { aliveNode, VERSIONS_BYTES } from './nodes.ts';
 import type { PoolState } from './state.ts';
 import { joinPeers } from './sync.ts';
 import { firstSyncMs } from './upkeep.ts';
@@ -92,6 +92,9 @@ export function startPool(work: Work, snapshot: SnapshotFacts): void {
   if (!meta.ok) throw new RangeError(meta.error);
   const address = ipToBytes(config.address);
   if (address === null) throw new RangeError(`"${config.address}" is no IP address`);
+  if (config.versions.length !== VERSIONS_BYTES) {
+    throw new RangeError(`${config.versions.length} bytes of versions, ${VERSIONS_BYTES} needed`);
+  }
   values.incarnation = 1;
   const alive = {
     Incarnation: 1,

@@ -1,5 +1,7 @@
 /** One event of a pool, from state to state, with the effects as data. */
 
+import { joinHostPort } from '../../src/host-port.ts';
+import { KEY_QUERY } from '../../src/wire/gossip/harmless.ts';
 import type { PacketMessage } from '../../src/wire/gossip/messages.ts';
 import { openPacket } from '../../src/wire/gossip/packet.ts';
 import { encodeSerf, encodeTags, readSerf, type SerfMessage } from '../../src/wire/gossip/serf.ts';
@@ -17,7 +19,6 @@ import {
   sendFailed,
 } from './probe.ts';
 import { fireUserEvent, userEvent } from './serf-events.ts';
-import { KEY_QUERY } from './serf-keys.ts';
 import {
   broadcastLeave,
   broadcastSerf,
@@ -76,6 +77,7 @@ export type PoolEvent =
     }
   | { readonly type: 'exchange.answered'; readonly id: number; readonly message: StreamMessage }
   | { readonly type: 'exchange.failed'; readonly id: number; readonly error: string }
+  | { readonly type: 'exchange.refused'; readonly from: Endpoint; readonly error: string }
   | {
       readonly type: 'exchange.requested';
       readonly id: number;
@@ -96,6 +98,8 @@ export function stepPool(state: PoolState, event: PoolEvent, nowMs: number): Poo
   handle(work, event);
   if (work.values.conflicted) resolveConflict(work);
   saveClock(work);
+  // Nothing is remembered after a leave, or the next start would call those who came meanwhile.
+  if (state.leave !== 'no') work.effects.snapshot.length = 0;
   tellCoordinates(work);
   const wakeMs = dueMs(work);
   return { state: work.finish(), effects: work.effects, wakeMs };
@@ -117,6 +121,9 @@ function handle(work: Work, event: PoolEvent): void {
       return;
     case 'exchange.failed':
       exchangeFailed(work, event.id, event.error);
+      return;
+    case 'exchange.refused':
+      work.log('error', event.error, { from: endpointText(event.from) });
       return;
     case 'exchange.requested':
       if (event.message.kind === 'user') userReceived(work, event.message.data);
@@ -184,9 +191,13 @@ function packetReceived(work: Work, packet: IncomingPacket): void {
   });
   for (const problem of opened.problems) {
     work.count('packetsUnreadable');
-    work.log('warn', problem, { from: `${packet.from.address}:${packet.from.port}` });
+    work.log('warn', problem, { from: endpointText(packet.from) });
   }
   for (const message of opened.messages) messageReceived(work, message, packet.from);
+}
+
+function endpointText({ address, port }: Endpoint): string {
+  return joinHostPort(address, port);
 }
 
 function messageReceived(work: Work, message: PacketMessage, from: Endpoint): void {

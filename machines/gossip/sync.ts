@@ -18,7 +18,7 @@ import type { GossipPeer, JoinOutcome } from '../routes/gossip.ts';
 import { refusalOf } from './admission.ts';
 import { answering, refusing } from './effects.ts';
 import { witnessed } from './lamport.ts';
-import { aliveNode, deadNode, suspectNode } from './nodes.ts';
+import { aliveNode, deadNode, detailsProblem, suspectNode } from './nodes.ts';
 import { peerOf } from './outbox.ts';
 import { isForUs, streamPingAnswered } from './probe.ts';
 import { randomNodes } from './random-nodes.ts';
@@ -31,6 +31,7 @@ import type { Work } from './work.ts';
 const JOIN_STREAMS_MAX = 8;
 /** Joins at a time; one more is refused. */
 const JOINS_MAX = 64;
+const NO_BYTES = new Uint8Array(0);
 
 /** Our whole table and serf's state, for a stream. */
 export function localState(work: Work, join: boolean): PushPull {
@@ -300,13 +301,16 @@ interface Versioned {
   readonly versions: readonly number[];
 }
 
-/** All alive members must speak what all others understand. */
+/**
+ * All alive members must speak what all others understand. Who names no versions does not narrow
+ * what is understood; what it speaks counts as 0.
+ */
 function versionsRefusal(work: Work, remote: readonly PushNodeState[]): string | null {
   const local = [...work.nodes.current.values()].map(versionedNode);
-  const all = [...local, ...remote.map(versionedState)];
+  const all = [...remote.map(versionedState), ...local];
   const range = { pmin: 0, pmax: 255, dmin: 0, dmax: 255 };
   for (const { alive, versions } of all) {
-    if (!alive) continue;
+    if (!alive || versions.length === 0) continue;
     const [pmin = 0, pmax = 0, , dmin = 0, dmax = 0] = versions;
     range.pmin = Math.max(range.pmin, pmin);
     range.pmax = Math.min(range.pmax, pmax);
@@ -337,10 +341,14 @@ function versionedState(state: PushNodeState): Versioned {
 
 function admissionRefusal(work: Work, remote: PushPull, purpose: 'join' | 'sync'): string | null {
   if (purpose !== 'join' || work.config.admission.kind === 'anyone') return null;
+  for (const { Addr, Meta } of remote.nodes) {
+    const problem = detailsProblem(Addr ?? NO_BYTES, Meta ?? NO_BYTES);
+    if (problem !== null) return problem;
+  }
   const candidates = remote.nodes.map((node) => ({
     name: node.Name,
-    address: bytesToIp(node.Addr ?? new Uint8Array(0)) ?? '',
-    tags: decodeTags(node.Meta ?? new Uint8Array(0)),
+    address: bytesToIp(node.Addr ?? NO_BYTES) ?? '',
+    tags: decodeTags(node.Meta ?? NO_BYTES),
     left: node.State === NODE_STATE.left,
   }));
   return refusalOf(work.config.admission, candidates);

@@ -4,6 +4,7 @@
  */
 
 import { parseGoDurationMs } from '../../src/go-duration.ts';
+import type { Member } from '../../src/model/member.ts';
 import { gossipRound, hasBroadcasts } from './gossip-round.ts';
 import { expireSuspicions } from './nodes.ts';
 import { advanceProbe, expireRelays, probeNext } from './probe.ts';
@@ -95,7 +96,7 @@ function reap(work: Work): void {
     if (member.status !== 'failed' && member.status !== 'left') continue;
     const goneMs = work.facts.get(name)?.goneMs ?? 0;
     const usual = member.status === 'left' ? serf.tombstoneTimeoutMs : serf.reconnectTimeoutMs;
-    const timeoutMs = reconnectOverrideMs(member.tags) ?? usual;
+    const timeoutMs = reconnectOverrideMs(work, member) ?? usual;
     if (work.now - goneMs > timeoutMs) eraseMember(work, name);
   }
   for (const [name, intent] of work.intents.entries()) {
@@ -103,12 +104,16 @@ function reap(work: Work): void {
   }
 }
 
-/** Consul clients may tell when they want to be forgotten. */
-function reconnectOverrideMs(tags: Readonly<Record<string, string>>): number | null {
-  const text = tags['rc_tm'];
+/** Consul clients may tell when they want to be forgotten; 0 leaves it to the others. */
+function reconnectOverrideMs(work: Work, member: Member): number | null {
+  const text = member.tags['rc_tm'];
   if (text === undefined) return null;
   const durationMs = parseGoDurationMs(text);
-  return durationMs === null || durationMs <= 0 ? null : durationMs;
+  if (durationMs === null) {
+    const fields = { member: member.name, rc_tm: text };
+    work.log('warn', 'Member is advertising a malformed reconnect timeout', fields);
+  }
+  return durationMs === 0 ? null : durationMs;
 }
 
 /** Tries one failed member again, now and then. */

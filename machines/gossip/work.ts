@@ -6,11 +6,17 @@
 import type { LogFields, LogLevel } from '../../src/log.ts';
 import type { MemberChange } from '../../src/model/member.ts';
 import { drawOf, nextState } from '../../src/mulberry32.ts';
+import {
+  COMPOUND_HEADER_BYTES,
+  COMPOUND_PART_BYTES,
+  LABEL_HEADER_BYTES,
+} from '../../src/wire/gossip/packet.ts';
+import { SEAL_OVERHEAD } from '../../src/wire/gossip/seal.ts';
 import { type BroadcastQueue, enqueue, type QueueChange } from './broadcasts.ts';
 import type { PoolConfig } from './config.ts';
 import { CowMap } from './cow-map.ts';
 import { type Effects, noEffects, type SealKey } from './effects.ts';
-import type { Node, PoolCounts, PoolState } from './state.ts';
+import type { Node, PoolCounts, PoolState, Wait } from './state.ts';
 
 /** Log lines within a window of this length. */
 const LOG_WINDOW_MS = 1_000;
@@ -129,6 +135,14 @@ export class Work {
     return this.values.keyRing.keys[0] ?? null;
   }
 
+  /** Bytes of messages that fit into one packet, compound header taken off. */
+  get packetRoom(): number {
+    const { timing, label } = this.config;
+    const labelBytes = label === '' ? 0 : Buffer.byteLength(label) + LABEL_HEADER_BYTES;
+    const sealBytes = this.sealKey === null ? 0 : SEAL_OVERHEAD;
+    return timing.packetBytesMax - COMPOUND_HEADER_BYTES - labelBytes - sealBytes;
+  }
+
   /** Uniform in [0, 1), from the pool's seed. */
   random(): number {
     this.values.random = nextState(this.values.random);
@@ -165,8 +179,15 @@ export class Work {
     this.values.counts = { ...counts, [counter]: counts[counter] + 1 };
   }
 
-  /** Puts a message into one of the queues. Arms the gossip timer, which rests on empty queues. */
+  /**
+   * Puts a message into one of the queues. Arms the gossip timer, which rests on empty queues. One
+   * that fits into no packet would stay there for ever and is dropped.
+   */
   broadcast(name: QueueName, bytes: Uint8Array, key: string | null, wait = 0): void {
+    if (bytes.length + COMPOUND_PART_BYTES > this.packetRoom) {
+      this.count('messagesDropped');
+      return;
+    }
     const item = { id: this.newId(), key, bytes, transmits: 0, wait };
     this.changeQueue(name, enqueue(this.values[name], item));
   }
@@ -183,6 +204,12 @@ export class Work {
   }
 }
 
+/** What serf and memberlist say when a broadcast has not been sent out in time. */
+const WAITED_IN_VAIN: Partial<Record<Wait['purpose'], string>> = {
+  'force-leave': 'timed out broadcasting node removal',
+  tags: 'timeout waiting for update broadcast',
+};
+
 /** Ends a wait for a broadcast, answering who asked. */
 export function endWait(work: Work, id: number, how: 'sent' | 'timeout'): void {
   const wait = work.waits.get(id);
@@ -190,11 +217,11 @@ export function endWait(work: Work, id: number, how: 'sent' | 'timeout'): void {
   work.waits.delete(id);
   const { reply } = wait;
   if (reply === null) return;
-  const refusal = how === 'timeout' && wait.purpose === 'force-leave';
+  const refusal = how === 'timeout' ? WAITED_IN_VAIN[wait.purpose] : undefined;
   work.effects.replies.push({
     deliver: () => {
-      if (refusal) reply.refuse(new Error('timed out broadcasting node removal'));
-      else reply.answer(null);
+      if (refusal === undefined) reply.answer(null);
+      else reply.refuse(new Error(refusal));
     },
   });
 }

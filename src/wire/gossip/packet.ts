@@ -27,6 +27,8 @@ export const PACKET_DECOMPRESSED_MAX = 256 * 1024;
 /** Wrappers within wrappers; real senders use two. */
 const NESTING_MAX = 8;
 const LABEL_BYTES_MAX = 255;
+/** Bytes in front of a label. */
+export const LABEL_HEADER_BYTES = 2;
 const CRC_BYTES = 5;
 
 /** One message as it is, several in a compound. There must be at least one, none may be empty. */

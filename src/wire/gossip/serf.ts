@@ -22,6 +22,7 @@ import {
   u16,
   u32,
 } from '../msgpack/schema.ts';
+import { harmOfQuery } from './harmless.ts';
 import { encodeTyped, type Read, readStruct, refused } from './messages.ts';
 
 export const SERF_TYPE = {
@@ -134,6 +135,7 @@ export type SerfMessage =
   | { readonly kind: 'keyResponse'; readonly body: KeyResponse }
   | { readonly kind: 'relay'; readonly header: RelayHeader; readonly inner: Uint8Array };
 
+/** Throws a RangeError for a query that would harm real members. */
 export function encodeSerf(message: SerfMessage): Buffer {
   switch (message.kind) {
     case 'leave':
@@ -144,8 +146,11 @@ export function encodeSerf(message: SerfMessage): Buffer {
       return encodeTyped(SERF_TYPE.pushPull, PushPullState, message.body);
     case 'userEvent':
       return encodeTyped(SERF_TYPE.userEvent, UserEventMessage, message.body);
-    case 'query':
+    case 'query': {
+      const harm = harmOfQuery(message.body);
+      if (harm !== null) throw new RangeError(harm);
       return encodeTyped(SERF_TYPE.query, Query, message.body);
+    }
     case 'queryResponse':
       return encodeTyped(SERF_TYPE.queryResponse, QueryResponse, message.body);
     case 'conflictResponse':
@@ -173,7 +178,7 @@ export function readSerf(data: Uint8Array): Read<SerfMessage> {
     case SERF_TYPE.userEvent:
       return body('userEvent', UserEventMessage, data);
     case SERF_TYPE.query:
-      return body('query', Query, data);
+      return readQuery(data);
     case SERF_TYPE.queryResponse:
       return body('queryResponse', QueryResponse, data);
     case SERF_TYPE.conflictResponse:
@@ -198,6 +203,13 @@ function body<K extends Exclude<SerfMessage['kind'], 'relay'>, B>(
 ): Read<{ readonly kind: K; readonly body: B }> {
   const read = readStruct(codec, data, 1);
   return read.ok ? { ok: true, value: { kind, body: read.value } } : read;
+}
+
+/** A query that would harm others is refused, so that it is never passed on. */
+function readQuery(data: Uint8Array): Read<SerfMessage> {
+  const read = body('query', Query, data);
+  const harm = read.ok ? harmOfQuery(read.value.body) : null;
+  return harm === null ? read : refused(harm);
 }
 
 function readRelay(data: Uint8Array): Read<SerfMessage> {

@@ -72,6 +72,7 @@ function eventsOf(snapshot: AnyMachineSnapshot): readonly PoolMachineEvent[] {
     { type: 'exchange.answered', id, message: pushPull },
     { type: 'exchange.failed', id, error: 'refused' },
     { type: 'exchange.requested', id: 1, from, message: pushPull },
+    { type: 'exchange.refused', from, error: 'no key fits' },
     { type: 'stream.opened', id, stream },
     { type: 'stream.failed', id, error: new Error('x') },
     { type: 'stream.accepted', stream },
