@@ -3,7 +3,6 @@
 import { compilePattern } from '../../src/model/pattern.ts';
 import { bytesToIp, ipToBytes } from '../../src/wire/gossip/address.ts';
 import {
-  type ConflictMember,
   encodeFilter,
   encodeSerf,
   QUERY_FLAG,
@@ -18,6 +17,7 @@ import type { GossipPeer, QueryFilter } from '../routes/gossip.ts';
 import { answering } from './effects.ts';
 import { witnessed } from './lamport.ts';
 import { sendSerf } from './outbox.ts';
+import { conflictMember, judgeConflict } from './serf-conflict.ts';
 import { answerKeyQuery, encodeKeyResponse, keyOperationOf, keyOutcome } from './serf-keys.ts';
 import { broadcastSerf } from './serf-members.ts';
 import type { RunningQuery } from './state.ts';
@@ -33,6 +33,9 @@ const QUERIES_MAX = 256;
 const OPEN_MAX = 1_024;
 const IDS_A_TIME_MAX = 64;
 const NANOSECONDS = 1_000_000;
+/** The relay factor is one byte on the wire, the timeout whole nanoseconds. */
+const RELAYS_MAX = 0xff;
+const TIMEOUT_MS_MAX = 24 * 3_600_000;
 /** memberlist protocol of members that relay. */
 const RELAY_SINCE = 5;
 
@@ -70,6 +73,10 @@ export function startQuery(
   if (owner.kind === 'asker' && isReserved(order)) {
     return `Queries cannot contain the '${INTERNAL_PREFIX}' prefix`;
   }
+  if (!isRelayFactor(order.relayFactor)) {
+    return `relay factor ${order.relayFactor} is not within 0 and ${RELAYS_MAX}`;
+  }
+  if (order.timeoutMs > TIMEOUT_MS_MAX) return `a query lasts for ${TIMEOUT_MS_MAX} ms at most`;
   if (work.queries.size >= QUERIES_MAX) return `more than ${QUERIES_MAX} queries are running`;
   const limit = work.config.serf.queryBytesMax;
   const timeoutMs = order.timeoutMs > 0 ? order.timeoutMs : defaultQueryTimeoutMs(work);
@@ -105,6 +112,10 @@ export function startQuery(
 function isReserved({ name, payload }: QueryOrder): boolean {
   if (name === PING_QUERY && payload.length === 0) return false;
   return name.startsWith(INTERNAL_PREFIX);
+}
+
+function isRelayFactor(factor: number): boolean {
+  return Number.isInteger(factor) && factor >= 0 && factor <= RELAYS_MAX;
 }
 
 function queryKey(query: { readonly LTime: bigint; readonly ID: number }): string {
@@ -190,26 +201,6 @@ function answerInternal(work: Work, query: Query): void {
   } else if (query.Name !== PING_QUERY) {
     work.log('warn', `Unhandled internal query '${query.Name}'`);
   }
-}
-
-function conflictMember(work: Work, name: string): ConflictMember | null {
-  const member = work.members.get(name);
-  if (member === undefined) return null;
-  const status = { alive: 1, leaving: 2, left: 3, failed: 4 }[member.status];
-  const { versions } = member;
-  return {
-    Name: member.name,
-    Addr: ipToBytes(member.address),
-    Port: member.port,
-    Tags: member.tags,
-    Status: status,
-    ProtocolMin: versions.protocolMin,
-    ProtocolMax: versions.protocolMax,
-    ProtocolCur: versions.protocolCur,
-    DelegateMin: versions.delegateMin,
-    DelegateMax: versions.delegateMax,
-    DelegateCur: versions.delegateCur,
-  };
 }
 
 function response(work: Work, query: Query, payload: Uint8Array): QueryResponse {
@@ -344,28 +335,4 @@ export function resolveConflict(work: Work): void {
   const order = { name: CONFLICT_QUERY, payload, filters: [], relayFactor: 0, timeoutMs: 0 };
   const refusal = startQuery(work, { ...order, acks: 'none' }, { kind: 'conflict' });
   if (refusal !== null) work.log('error', `Failed to start name conflict resolution: ${refusal}`);
-}
-
-/** Yields the name unless most of those who answered mean us by it. */
-function judgeConflict(work: Work, query: RunningQuery): void {
-  const { address, port, name } = work.config;
-  let answers = 0;
-  let matches = 0;
-  for (const { payload } of query.responses) {
-    const read = readSerf(payload);
-    if (!read.ok || read.value.kind !== 'conflictResponse') continue;
-    // Who does not know the name does not mean us by it either.
-    answers += 1;
-    const { Addr = null, Port = 0 } = read.value.body ?? {};
-    if (Port === port && bytesToIp(Addr ?? new Uint8Array(0)) === address) matches += 1;
-  }
-  const majority = Math.floor(answers / 2) + 1;
-  if (matches >= majority) {
-    work.log('info', `majority in name conflict resolution [${matches} / ${answers}]`);
-    return;
-  }
-  work.log('warn', `minority in name conflict resolution, quiting [${matches} / ${answers}]`, {
-    name,
-  });
-  work.values.ousted = true;
 }

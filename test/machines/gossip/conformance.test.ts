@@ -179,9 +179,9 @@ describe('what cannot be passed on', () => {
 });
 
 describe('queries (3.7, 3.8)', () => {
-  const ask = (member: LoneMember, name: string, payload = Buffer.alloc(0)) => {
+  const ask = (member: LoneMember, name: string, payload = Buffer.alloc(0), more = {}) => {
     const asked = asking<QueryOutcome>();
-    const order = { name, payload, filters: [], relayFactor: 0, timeoutMs: 1_000 };
+    const order = { name, payload, filters: [], relayFactor: 0, timeoutMs: 1_000, ...more };
     const { reply } = asked;
     member.feed({ type: 'query.start', ...order, acks: 'request', reply });
     return asked;
@@ -206,6 +206,16 @@ describe('queries (3.7, 3.8)', () => {
     const ping = ask(member, '_serf_ping');
     member.wait(1_100);
     expect(ping.answer?.acks).toEqual(['self']);
+  });
+
+  test('what does not fit the wire is refused', () => {
+    const member = new LoneMember();
+    const refusalOf = (more: object) => ask(member, 'q', Buffer.alloc(0), more).error;
+    expect(refusalOf({ relayFactor: 256 })).toBe('relay factor 256 is not within 0 and 255');
+    expect(refusalOf({ relayFactor: -1 })).toBe('relay factor -1 is not within 0 and 255');
+    expect(refusalOf({ timeoutMs: 1e15 })).toBe('a query lasts for 86400000 ms at most');
+    expect(refusalOf({ payload: Buffer.alloc(1_024) })).toBe('query exceeds limit of 1024 bytes');
+    expect(member.state.queries.size).toBe(0);
   });
 
   test('senders that nobody has heard of cannot fill the memory', () => {
