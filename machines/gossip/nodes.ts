@@ -38,9 +38,14 @@ interface Claim {
 
 /** What serf says of an address or a meta that no member can have; null when both can be. */
 export function detailsProblem(address: Uint8Array, meta: Uint8Array): string | null {
-  if (address.length !== 4 && address.length !== 16) {
-    return `IP byte length is invalid: ${address.length} bytes is not either 4 or 16`;
-  }
+  return bytesToIp(address) === null ? noAddress(address) : metaProblem(meta);
+}
+
+function noAddress({ length }: Uint8Array): string {
+  return `IP byte length is invalid: ${length} bytes is not either 4 or 16`;
+}
+
+function metaProblem(meta: Uint8Array): string | null {
   if (meta.length <= META_BYTES_MAX) return null;
   return `Encoded length of tags exceeds limit of ${META_BYTES_MAX} bytes`;
 }
@@ -50,10 +55,10 @@ function readClaim(work: Work, alive: Alive): Claim | string {
   const bytes = alive.Addr ?? new Uint8Array(0);
   const meta = alive.Meta ?? new Uint8Array(0);
   const versions = alive.Vsn ?? new Uint8Array(0);
-  const problem = detailsProblem(bytes, meta) ?? versionsProblem(work, versions);
-  if (problem !== null) return problem;
   const address = bytesToIp(bytes);
-  if (address === null) return 'the address is none';
+  if (address === null) return noAddress(bytes);
+  const problem = metaProblem(meta) ?? versionsProblem(work, versions);
+  if (problem !== null) return problem;
   if (alive.Node === '') return 'the name is empty';
   // It would be passed on as another name, of a member that there is not.
   if (alive.Node.includes(NOT_UTF8)) return 'the name is not UTF-8';

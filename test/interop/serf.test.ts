@@ -1,7 +1,7 @@
 // Two real serf agents and three members of ours in one encrypted pool, over loopback sockets.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -16,7 +16,7 @@ import { createNodeWorld } from '../../src/world/node/node-world.ts';
 import { type GossipMember, startGossipMember } from '../support/gossip-member.ts';
 import { debianPeer, pathOr } from './peers/find.ts';
 import { GOSSIP_PORT, type SerfAgent, startSerfAgent } from './peers/serf-agent.ts';
-import { NETWORK, until } from './program.ts';
+import { NETWORK, skipLoudly, until } from './program.ts';
 
 const serfPath = pathOr('gossip with serf agents', debianPeer('serf', 'serf'));
 
@@ -281,6 +281,28 @@ describe.skipIf(serfPath === null)('two serf agents and three of ours', () => {
     await until('serf sees it', WAIT_MS, async () => (await statusAt(a, 'ours-x')) === 'left');
     expect(a.lines.join('\n')).not.toContain('Suspect ours-x');
   });
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
+if (!hasIpv6) skipLoudly('gossip with serf over IPv6', 'this machine has no ::1');
+
+test.skipIf(serfPath === null || !hasIpv6)('serf and ours meet over IPv6', async () => {
+  const options = { path: serfPath ?? '', folder, key: KEY };
+  const agent = await startSerfAgent({ ...options, name: 'serf-six', address: '[::1]' });
+  agents.push(agent);
+  const ours = await startGossipMember({
+    world: createNodeWorld(),
+    address: '::1',
+    encrypt: KEY,
+    config: { name: 'ours-six', versions: SERF_VERSIONS, timing: LAN_TIMING, serf: SERF_TIMING },
+  });
+  members.push(ours);
+  await agent.join([`[::1]:${ours.transport.endpoint.port}`]);
+  await together(agent, ours);
+  expect(ours.view()?.members.get('serf-six')?.address).toBe('::1');
+  expect(await agent.cli('query', '-timeout=2s', 'uptime')).toContain("Ack from 'ours-six'");
 });
 
 describe.skipIf(serfPath === null)('profiles of serf', () => {

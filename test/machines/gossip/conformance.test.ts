@@ -83,6 +83,30 @@ describe('versions (1.11)', () => {
   });
 });
 
+describe('merges (4.6)', () => {
+  test('with a delegate, one address or meta that cannot be spoils the whole exchange', () => {
+    const admission = { kind: 'consul-wan' } as const;
+    const member = new LoneMember({ admission });
+    pushed(member, { Addr: Buffer.of(1, 2, 3) });
+    expect(member.logs.at(-1)).toContain(
+      'Failed push/pull merge: IP byte length is invalid: 3 bytes is not either 4 or 16',
+    );
+    pushed(member, { Meta: Buffer.alloc(513) });
+    expect(member.logs.at(-1)).toContain(
+      'Failed push/pull merge: Encoded length of tags exceeds limit of 512 bytes',
+    );
+    expect(member.state.nodes.size).toBe(1);
+  });
+
+  test('without one, only that entry is ignored', () => {
+    const member = new LoneMember();
+    pushed(member, { Addr: Buffer.of(1, 2, 3) });
+    expect(member.logs.at(-1)).toBe(
+      "ignoring alive message for 'x': IP byte length is invalid: 3 bytes is not either 4 or 16",
+    );
+  });
+});
+
 describe('failure detector (2.3 - 2.6)', () => {
   test('an indirect ping that finds nobody is nacked, and an ack after that is dropped', () => {
     const member = new LoneMember();
