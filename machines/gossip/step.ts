@@ -92,6 +92,9 @@ export interface PoolStep {
   readonly wakeMs: number;
 }
 
+/** Messages that wait while others are handled. */
+const QUEUED: ReadonlySet<PacketMessage['kind']> = new Set(['suspect', 'dead', 'user']);
+
 /** Handles one event at `nowMs`. */
 export function stepPool(state: PoolState, event: PoolEvent, nowMs: number): PoolStep {
   const work = new Work(state, Math.max(nowMs, state.nowMs));
@@ -193,7 +196,27 @@ function packetReceived(work: Work, packet: IncomingPacket): void {
     work.count('packetsUnreadable');
     work.log('warn', problem, { from: endpointText(packet.from) });
   }
-  for (const message of opened.messages) messageReceived(work, message, packet.from);
+  for (const message of inOrderOfHandling(opened.messages)) {
+    messageReceived(work, message, packet.from);
+  }
+}
+
+/**
+ * As memberlist handles what comes together: pings and acks at once, then who is alive, then the
+ * rest, the last first. So the intent to leave, which stands behind the goodbye, is heard before it,
+ * and who leaves is not taken for failed.
+ */
+function inOrderOfHandling(messages: readonly PacketMessage[]): readonly PacketMessage[] {
+  if (messages.length < 2) return messages;
+  const alive: PacketMessage[] = [];
+  const rest: PacketMessage[] = [];
+  const first: PacketMessage[] = [];
+  for (const message of messages) {
+    if (message.kind === 'alive') alive.push(message);
+    else if (QUEUED.has(message.kind)) rest.push(message);
+    else first.push(message);
+  }
+  return [...first, ...alive.reverse(), ...rest.reverse()];
 }
 
 function endpointText({ address, port }: Endpoint): string {

@@ -15,6 +15,7 @@ import {
   NODE_STATE,
   type PushNodeState,
 } from '../../../src/wire/gossip/messages.ts';
+import { packMessages } from '../../../src/wire/gossip/packet.ts';
 import { encodeSerf, encodeTags, QUERY_FLAG, type Query } from '../../../src/wire/gossip/serf.ts';
 import { asking, LoneMember } from '../../support/lone-member.ts';
 
@@ -80,6 +81,19 @@ describe('versions (1.11)', () => {
     expect(() => new LoneMember({ versions: Uint8Array.of(1, 5, 2) })).toThrow(
       '3 bytes of versions, 6 needed',
     );
+  });
+});
+
+describe('order (2.4)', () => {
+  test('of a goodbye and the intent to leave in one packet, the intent is heard first', () => {
+    const member = new LoneMember();
+    member.meet('a', 2);
+    const goodbye = encodeDead({ Incarnation: 1, Node: 'a', From: 'a' });
+    const intent = serf({ kind: 'leave', body: { LTime: 9n, Node: 'a', Prune: false } });
+    member.hear(packMessages([goodbye, intent]));
+    expect(member.state.members.get('a')?.status).toBe('left');
+    const kinds = member.effects.flatMap(({ view }) => view?.changes.map(({ kind }) => kind) ?? []);
+    expect(kinds).not.toContain('failed');
   });
 });
 
