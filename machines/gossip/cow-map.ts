@@ -1,10 +1,12 @@
+import { LayeredMap } from './layered-map.ts';
+
 /**
  * A map that is read as it is and copied at the first write, so that a transition may work on its
  * tables in place and yet leave those of the state before untouched. Values are immutable.
  */
 export class CowMap<K, V> {
   readonly #base: ReadonlyMap<K, V>;
-  #own: Map<K, V> | null = null;
+  #own: Map<K, V> | LayeredMap<K, V> | null = null;
 
   constructor(base: ReadonlyMap<K, V>) {
     this.#base = base;
@@ -48,8 +50,8 @@ export class CowMap<K, V> {
     return [...this.current.values()];
   }
 
-  #writable(): Map<K, V> {
-    this.#own ??= new Map(this.#base);
+  #writable(): Map<K, V> | LayeredMap<K, V> {
+    this.#own ??= LayeredMap.over(this.#base);
     return this.#own;
   }
 }

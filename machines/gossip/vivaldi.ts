@@ -4,6 +4,7 @@
  */
 
 import type { Coordinate } from '../../src/model/member.ts';
+import { LayeredMap } from './layered-map.ts';
 
 const DIMENSIONS = 8;
 const ERROR_MAX = 1.5;
@@ -74,7 +75,8 @@ export function observe(
 
   const samples = [...(vivaldi.latencies.get(name) ?? []), rttSeconds].slice(-LATENCY_WINDOW);
   const rtt = median(samples);
-  const latencies = new Map(vivaldi.latencies).set(name, samples);
+  const latencies = LayeredMap.over(vivaldi.latencies);
+  latencies.set(name, samples);
 
   const moved = move(vivaldi.coordinate, other, rtt, random);
   const adjustments = vivaldi.adjustments.slice();
@@ -93,7 +95,7 @@ export function observe(
 /** Forgets the samples of a member that is gone. */
 export function forget(vivaldi: Vivaldi, name: string): Vivaldi {
   if (!vivaldi.latencies.has(name)) return vivaldi;
-  const latencies = new Map(vivaldi.latencies);
+  const latencies = LayeredMap.over(vivaldi.latencies);
   latencies.delete(name);
   return { ...vivaldi, latencies };
 }

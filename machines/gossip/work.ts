@@ -50,6 +50,7 @@ export type QueueName = 'queue' | 'intentQueue' | 'queryQueue' | 'eventQueue';
 export class Work {
   readonly config: PoolConfig;
   readonly now: number;
+  readonly #next: Mutable<PoolState>;
   /** Everything that is not a table; set in place. */
   readonly values: Values;
   readonly effects: Effects = noEffects();
@@ -74,7 +75,8 @@ export class Work {
   constructor(state: PoolState, nowMs: number) {
     this.config = state.config;
     this.now = nowMs;
-    this.values = { ...state, nowMs };
+    this.#next = { ...state, nowMs };
+    this.values = this.#next;
     this.nodes = new CowMap(state.nodes);
     this.suspicions = new CowMap(state.suspicions);
     this.relays = new CowMap(state.relays);
@@ -92,7 +94,7 @@ export class Work {
     this.coordinates = new CowMap(state.coordinates);
   }
 
-  /** The next state. */
+  /** The next state. The work is over with it. */
   finish(): PoolState {
     if (this.changes.length > 0) {
       this.values.viewVersion += 1;
@@ -104,24 +106,23 @@ export class Work {
         changes: this.changes,
       };
     }
-    return {
-      ...this.values,
-      nodes: this.nodes.current,
-      suspicions: this.suspicions.current,
-      relays: this.relays.current,
-      exchanges: this.exchanges.current,
-      joins: this.joins.current,
-      members: this.members.current,
-      facts: this.facts.current,
-      intents: this.intents.current,
-      prunes: this.prunes.current,
-      eventSlots: this.eventSlots.current,
-      querySlots: this.querySlots.current,
-      queries: this.queries.current,
-      open: this.open.current,
-      waits: this.waits.current,
-      coordinates: this.coordinates.current,
-    };
+    const next = this.#next;
+    next.nodes = this.nodes.current;
+    next.suspicions = this.suspicions.current;
+    next.relays = this.relays.current;
+    next.exchanges = this.exchanges.current;
+    next.joins = this.joins.current;
+    next.members = this.members.current;
+    next.facts = this.facts.current;
+    next.intents = this.intents.current;
+    next.prunes = this.prunes.current;
+    next.eventSlots = this.eventSlots.current;
+    next.querySlots = this.querySlots.current;
+    next.queries = this.queries.current;
+    next.open = this.open.current;
+    next.waits = this.waits.current;
+    next.coordinates = this.coordinates.current;
+    return next;
   }
 
   /** This node's own entry; absent only before the start. */

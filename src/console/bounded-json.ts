@@ -75,13 +75,20 @@ function convertObject(value: object, depth: number, budget: Budget): Json {
   if (depth === 0 || budget.left <= 0) return summary(value);
   if (Array.isArray(value)) return convertList(value, value.length, depth, budget);
   if (value instanceof Set) return convertList(value, value.size, depth, budget);
-  if (value instanceof Map) return convertFields(value, value.size, depth, budget);
+  if (isMap(value)) return convertFields(value, value.size, depth, budget);
   return convertPlain(value, depth, budget);
+}
+
+/** A map of any make: some of the program's tables are maps without being Node's. */
+function isMap(value: object): value is ReadonlyMap<unknown, unknown> {
+  if (value instanceof Map) return true;
+  const { size, entries } = value as Partial<ReadonlyMap<unknown, unknown>>;
+  return typeof size === 'number' && typeof entries === 'function' && !(value instanceof Set);
 }
 
 function summary(value: object): string {
   if (Array.isArray(value)) return `list of ${value.length}`;
-  if (value instanceof Map || value instanceof Set) return `set of ${value.size}`;
+  if (isMap(value) || value instanceof Set) return `set of ${value.size}`;
   const name = value.constructor?.name ?? 'Object';
   return name === 'Object' ? '{…}' : name;
 }

@@ -14,52 +14,78 @@ const CODES_FULL = CODES_MAX - 1;
 
 /** Slots of the encoder's open-addressing table; a power of two, four times the codes. */
 const SLOTS = CODES_MAX * 4;
+/** Bits of a code and a byte; above them in 32 bits there is room for so many generations. */
+const KEY_BITS = WIDTH_MAX + 8;
+const GENERATIONS = 1 << (32 - KEY_BITS);
+/** For the first and the last code; those between are made up for by the short codes after them. */
+const CONTROL_BYTES = 8;
 
+/** Bits of a code are at most half as many again as those of the byte it stands for. */
 class BitWriter {
-  readonly #out: number[] = [];
+  readonly #out: Buffer;
+  #length = 0;
   #bits = 0;
   #count = 0;
+
+  constructor(inputBytes: number) {
+    this.#out = Buffer.allocUnsafe(Math.ceil(inputBytes * 1.5) + CONTROL_BYTES);
+  }
 
   write(code: number, width: number): void {
     this.#bits |= code << this.#count;
     this.#count += width;
     while (this.#count >= 8) {
-      this.#out.push(this.#bits & 0xff);
+      this.#out[this.#length++] = this.#bits & 0xff;
       this.#bits >>>= 8;
       this.#count -= 8;
     }
   }
 
   finish(): Buffer {
-    if (this.#count > 0) this.#out.push(this.#bits & 0xff);
-    return Buffer.from(this.#out);
+    if (this.#count > 0) this.#out[this.#length++] = this.#bits & 0xff;
+    return this.#out.subarray(0, this.#length);
   }
 }
 
-/** (prefix, byte) → code, for one generation of the encoder's table. */
+/**
+ * (prefix, byte) → code, for one generation of the encoder's table. Keys carry their generation, so
+ * that a new one need not wipe out the old: most packets are far smaller than the table.
+ */
 class PairTable {
-  readonly #keys = new Int32Array(SLOTS).fill(-1);
+  readonly #keys = new Int32Array(SLOTS);
   readonly #codes = new Uint16Array(SLOTS);
+  #generation = 0;
 
   clear(): void {
-    this.#keys.fill(-1);
+    this.#generation += 1;
+    if (this.#generation < GENERATIONS) return;
+    this.#keys.fill(0);
+    this.#generation = 1;
   }
 
   get(prefix: number, byte: number): number {
-    const key = (prefix << 8) | byte;
+    const key = this.#key(prefix, byte);
     for (let slot = hash(key); ; slot = (slot + 1) & (SLOTS - 1)) {
       const found = this.#keys[slot] as number;
       if (found === key) return this.#codes[slot] as number;
-      if (found === -1) return -1;
+      if (!this.#isCurrent(found)) return -1;
     }
   }
 
   set(prefix: number, byte: number, code: number): void {
-    const key = (prefix << 8) | byte;
+    const key = this.#key(prefix, byte);
     let slot = hash(key);
-    while (this.#keys[slot] !== -1) slot = (slot + 1) & (SLOTS - 1);
+    while (this.#isCurrent(this.#keys[slot] as number)) slot = (slot + 1) & (SLOTS - 1);
     this.#keys[slot] = key;
     this.#codes[slot] = code;
+  }
+
+  #key(prefix: number, byte: number): number {
+    return (this.#generation << KEY_BITS) | (prefix << 8) | byte;
+  }
+
+  #isCurrent(key: number): boolean {
+    return key >>> KEY_BITS === this.#generation;
   }
 }
 
@@ -71,7 +97,7 @@ const sharedTable = new PairTable();
 
 /** Compresses `input`; the result may be longer than it. */
 export function lzwCompress(input: Uint8Array): Buffer {
-  const bits = new BitWriter();
+  const bits = new BitWriter(input.length);
   const table = sharedTable;
   table.clear();
   let width = WIDTH_MIN;
@@ -117,7 +143,8 @@ export function lzwCompress(input: Uint8Array): Buffer {
 const decoderTables = {
   prefix: new Uint16Array(CODES_MAX),
   suffix: new Uint8Array(CODES_MAX),
-  scratch: new Uint8Array(CODES_MAX),
+  /** Bytes that a code stands for. */
+  sizes: new Uint16Array(CODES_MAX).fill(1, 0, CLEAR),
 };
 
 export type LzwResult =
@@ -126,7 +153,7 @@ export type LzwResult =
 
 /** Bytes beyond the end code are ignored. Output longer than `outputMax` bytes is refused. */
 export function lzwDecompress(input: Uint8Array, outputMax: number): LzwResult {
-  const { prefix, suffix, scratch } = decoderTables;
+  const { prefix, suffix, sizes } = decoderTables;
   let output = Buffer.allocUnsafe(Math.min(outputMax, Math.max(64, input.length * 4)));
   let length = 0;
   let width = WIDTH_MIN;
@@ -156,23 +183,10 @@ export function lzwDecompress(input: Uint8Array, outputMax: number): LzwResult {
     if (code === END) return { ok: true, output: output.subarray(0, length) };
     if (code > highest) return { ok: false, error: 'lzw: invalid code' };
 
-    // The string of a code is found from its last byte to its first.
-    let start = CODES_MAX;
-    let walk = code;
     // A code about to be assigned: the previous string and its own first byte, known only below.
     const unassigned = code === highest && previous !== -1;
-    if (unassigned) {
-      start -= 1;
-      walk = previous;
-    }
-    while (walk >= CLEAR) {
-      scratch[--start] = suffix[walk] as number;
-      walk = prefix[walk] as number;
-    }
-    scratch[--start] = walk;
-    if (unassigned) scratch[CODES_MAX - 1] = walk;
-
-    const size = CODES_MAX - start;
+    const known = unassigned ? previous : code;
+    const size = (sizes[known] as number) + (unassigned ? 1 : 0);
     if (length + size > outputMax) {
       return { ok: false, error: `lzw: output exceeds ${outputMax} bytes` };
     }
@@ -181,12 +195,21 @@ export function lzwDecompress(input: Uint8Array, outputMax: number): LzwResult {
       output.copy(grown, 0, 0, length);
       output = grown;
     }
-    output.set(scratch.subarray(start), length);
+    // The string of a code is found from its last byte to its first.
+    let walk = known;
+    let place = length + (sizes[known] as number);
+    while (walk >= CLEAR) {
+      output[--place] = suffix[walk] as number;
+      walk = prefix[walk] as number;
+    }
+    output[--place] = walk;
     length += size;
+    if (unassigned) output[length - 1] = walk;
 
     if (previous !== -1) {
       prefix[highest] = previous;
       suffix[highest] = walk;
+      sizes[highest] = (sizes[previous] as number) + 1;
     }
     previous = code;
     highest += 1;

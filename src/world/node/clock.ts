@@ -10,12 +10,20 @@ interface Armed {
   timer: NodeJS.Timeout;
 }
 
+/** A timer of no time at all: Node's would wait for a millisecond and wake the process once more. */
+interface Immediate {
+  readonly immediate: NodeJS.Immediate;
+}
+
 export const nodeClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  setTimeout: (fn, timeoutMs) => arm({} as Armed, fn, Math.max(0, timeoutMs)),
+  setTimeout: (fn, timeoutMs): Armed | Immediate =>
+    timeoutMs > 0 ? arm({} as Armed, fn, timeoutMs) : { immediate: setImmediate(fn) },
   clearTimeout: (id) => {
-    if (typeof id === 'object' && 'timer' in id) clearTimeout((id as Armed).timer);
+    if (typeof id !== 'object') return;
+    if ('timer' in id) clearTimeout((id as Armed).timer);
+    else if ('immediate' in id) clearImmediate((id as Immediate).immediate);
   },
 };
 

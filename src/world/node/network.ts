@@ -89,7 +89,8 @@ function connectTcp(options: ConnectOptions): Promise<ByteStream> {
 
 function bindUdp(at: Endpoint, listener: UdpListener): Promise<UdpSocket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket(isIPv6(at.address) ? 'udp6' : 'udp4');
+    const type = isIPv6(at.address) ? 'udp6' : 'udp4';
+    const socket = createSocket({ type, lookup: isAddress });
     socket.on('message', (datagram, from) => {
       listener.received(plainBytes(datagram), { address: from.address, port: from.port });
     });
@@ -103,6 +104,15 @@ function bindUdp(at: Endpoint, listener: UdpListener): Promise<UdpSocket> {
       resolve(openedUdp(socket, listener, at.address));
     });
   });
+}
+
+/** Datagrams go to addresses, never to names: there is nothing to look up, nor to wait for. */
+function isAddress(
+  address: string,
+  _options: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void {
+  callback(null, address, isIP(address));
 }
 
 function openedUdp(socket: DatagramSocket, listener: UdpListener, address: string): UdpSocket {

@@ -1,13 +1,14 @@
 // A step changes nothing but its result, and the same step gives the same result.
 
 import { expect, test } from 'vitest';
+import { LayeredMap } from '../../../machines/gossip/layered-map.ts';
 import type { PoolState } from '../../../machines/gossip/state.ts';
 import { type PoolEvent, stepPool } from '../../../machines/gossip/step.ts';
 import { PoolPump, type PumpedNode } from '../../support/pool-pump.ts';
 
 function text(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) => {
-    if (item instanceof Map) return [...item];
+    if (item instanceof Map || item instanceof LayeredMap) return [...item];
     if (item instanceof Set) return [...item];
     return typeof item === 'bigint' ? `${item}n` : item;
   });
