@@ -11,8 +11,11 @@ import { type Figures, ratios, table } from './gossip/figures.ts';
 import { EVENT_BYTES, EVENTS_PER_SECOND } from './gossip/load.ts';
 import { mobiusProgram, serfProgram } from './gossip/pools.ts';
 import { IDLE_MS, LOAD_MS, measureProcesses } from './gossip/processes.ts';
+import { measureSimulated } from './gossip/simulated.ts';
 
-const PROCESSES = (process.argv[2] ?? '10,50').split(',').map(Number);
+/** What two cores hold of both programs side by side. */
+const PROCESSES = [10, 50];
+const SIMULATED = [10, 50, 200];
 
 /** A /16 for each program, so that their packets can be told apart. */
 const [first = '127', second = '101'] = NETWORK.split('.');
@@ -24,10 +27,13 @@ const programs = serfPath === null ? [ours] : [serfProgram(serfPath), ours];
 const rows: Figures[] = [];
 for (const count of PROCESSES) rows.push(...(await measureProcesses(programs, NETWORKS, count)));
 ours.remove();
+rows.push(...SIMULATED.map(measureSimulated));
 process.stdout.write(`
 idle for ${IDLE_MS / 1_000} s; loaded for ${LOAD_MS / 1_000} s with ${EVENTS_PER_SECOND} user events of ${EVENT_BYTES} bytes a second
 
 ${table(rows)}
+
+CPU of simulated members is that of the pool's state alone, without sockets and streams.
 
 ${ratios(rows)}
 `);

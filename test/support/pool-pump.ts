@@ -78,6 +78,8 @@ export class PoolPump {
   reachable: (from: PumpedNode, to: PumpedNode) => boolean = () => true;
   /** Whether datagrams may, where streams do. */
   datagrams: (from: PumpedNode, to: PumpedNode) => boolean = () => true;
+  /** Sees what nodes send: datagrams as they are, streams before compression. */
+  sent: (by: 'datagram' | 'stream', bytes: Uint8Array) => void = () => {};
   now = 1_000;
   packets = 0;
   steps = 0;
@@ -179,6 +181,7 @@ export class PoolPump {
 
   #sendPacket(from: PumpedNode, to: GossipPeer, bytes: Uint8Array): void {
     this.packets += 1;
+    this.sent('datagram', bytes);
     const target = this.#byEndpoint.get(`${to.address}:${to.port}`);
     const lost = this.random() < (this.#options.loss ?? 0);
     if (target === undefined || lost) return;
@@ -209,6 +212,7 @@ export class PoolPump {
       fail('i/o timeout', from.config.timing.streamTimeoutMs);
       return;
     }
+    this.sent('stream', bytes);
     const rules = { label: '', keys: [], plaintext: 'accept' } as const;
     const request = readStream(bytes, { ...rules, peer: 'dialer' });
     if (!request.ok) throw new Error(request.error);
@@ -220,6 +224,7 @@ export class PoolPump {
         fail('EOF', this.#latency());
         return;
       }
+      this.sent('stream', answer);
       const reply = readStream(answer, { ...rules, peer: 'acceptor' });
       if (!reply.ok) throw new Error(reply.error);
       this.#at(this.now + this.#latency(), () =>

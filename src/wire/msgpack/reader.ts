@@ -79,6 +79,17 @@ export class MsgpackReader {
     return true;
   }
 
+  /** Consumes exactly these bytes and returns true, or leaves everything as it is. */
+  tryBytes(expected: Uint8Array): boolean {
+    const { bytes, offset } = this;
+    if (offset + expected.length > bytes.length) return false;
+    for (let at = 0; at < expected.length; at++) {
+      if (bytes[offset + at] !== expected[at]) return false;
+    }
+    this.offset = offset + expected.length;
+    return true;
+  }
+
   /** `c2`, `c3`, or an integer 0 or 1. */
   bool(): boolean {
     const byte = this.#byte();

@@ -308,6 +308,7 @@ export function struct<F extends FieldCodecs>(
     codec: fields[name] as Codec<unknown>,
     omitEmpty: omitted.has(name),
   }));
+  const places = new Map(sorted.map(({ name }, place) => [name, place]));
 
   // Copying one zero value is fast; what is inside of it is shared, and frozen for that reason.
   let template: Readonly<Record<string, unknown>> | undefined;
@@ -351,11 +352,22 @@ export function struct<F extends FieldCodecs>(
         }
         return value as T;
       }
+      let next = 0;
       for (let left = reader.mapHeader(); left > 0; left--) {
-        const key = reader.string();
-        const codec = Object.hasOwn(fields, key) ? fields[key] : undefined;
-        if (codec === undefined) reader.skip();
-        else value[key] = (codec as Codec<unknown>).decode(reader);
+        // Senders sort their keys: mostly it is the next one, known without making a text of it.
+        const likely = sorted[next];
+        if (likely !== undefined && reader.tryBytes(likely.header)) {
+          value[likely.name] = likely.codec.decode(reader);
+          next += 1;
+          continue;
+        }
+        const place = places.get(reader.string());
+        const field = place === undefined ? undefined : sorted[place];
+        if (place === undefined || field === undefined) reader.skip();
+        else {
+          value[field.name] = field.codec.decode(reader);
+          next = place + 1;
+        }
       }
       return value as T;
     },

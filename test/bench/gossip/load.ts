@@ -9,7 +9,7 @@ export const EVENTS_PER_SECOND = 20;
 export const EVENT_BYTES = 64;
 
 /** Each Lamport time is a new event. */
-function eventDatagram(ltime: number): Buffer {
+export function eventDatagram(ltime: number): Buffer {
   const Payload = Buffer.alloc(EVENT_BYTES, ltime & 0xff);
   const body = { LTime: BigInt(ltime), Name: 'load', Payload, CC: false };
   return encodeUser(encodeSerf({ kind: 'userEvent', body }));
