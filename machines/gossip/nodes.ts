@@ -134,12 +134,10 @@ function ignoreAlive(work: Work, name: string, reason: string): void {
 }
 
 function addNode(work: Work, claim: Claim, origin: 'bootstrap' | 'pool'): void {
-  const { order } = work.values;
-  const next = [...order, claim.name];
-  const at = work.randomInt(next.length);
-  next[next.length - 1] = next[at] as string;
-  next[at] = claim.name;
-  work.values.order = next;
+  const order = work.writableOrder();
+  const at = work.randomInt(order.push(claim.name));
+  order[order.length - 1] = order[at] as string;
+  order[at] = claim.name;
   const fresh: Node = { ...claim, incarnation: 0, state: 'dead', changedMs: work.now };
   work.nodes.set(claim.name, fresh);
   takeClaim(work, fresh, claim, origin);

@@ -51,6 +51,7 @@ export class Work {
   readonly config: PoolConfig;
   readonly now: number;
   readonly #next: Mutable<PoolState>;
+  #order: string[] = [];
   /** Everything that is not a table; set in place. */
   readonly values: Values;
   readonly effects: Effects = noEffects();
@@ -173,6 +174,15 @@ export class Work {
     this.values.logs = { sinceMs, lines: lines + 1, dropped: 0 };
     const told = logs.dropped === 0 ? fields : { ...fields, linesDropped: logs.dropped };
     this.effects.logs.push({ level, text, fields: told });
+  }
+
+  /** The probe order, to be changed in place: a push/pull may bring a whole pool of nodes at once. */
+  writableOrder(): string[] {
+    if (this.values.order !== this.#order) {
+      this.#order = [...this.values.order];
+      this.values.order = this.#order;
+    }
+    return this.#order;
   }
 
   count(counter: keyof PoolCounts): void {
