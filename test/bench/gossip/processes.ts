@@ -1,6 +1,7 @@
 /** Measures pools of real processes, one of each program side by side over the same windows. */
 
-import { pause } from '../../interop/program.ts';
+import { existsSync } from 'node:fs';
+import { pause, until } from '../../interop/program.ts';
 import type { Figures } from './figures.ts';
 import { EventLoad } from './load.ts';
 import { GOSSIP_PORT, type Member, type Program } from './pools.ts';
@@ -55,8 +56,16 @@ export async function measureProcesses(
     }
     return rows;
   } finally {
-    for (const { members } of pools) for (const member of members) member.kill();
+    await endAll(pools.flatMap(({ members }) => members));
   }
+}
+
+/** Resolves when the next pool may have their addresses. */
+async function endAll(members: readonly Member[]): Promise<void> {
+  for (const member of members) member.kill();
+  await until('the end of all members', LIMIT_MS, () =>
+    members.every(({ pid }) => !existsSync(`/proc/${pid}`)),
+  );
 }
 
 async function startPool(program: Program, network: string, count: number): Promise<Pool> {
