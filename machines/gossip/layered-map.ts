@@ -26,12 +26,13 @@ export class LayeredMap<K, V> implements ReadonlyMap<K, V> {
 
   /** A copy of `base` that its maker may write to; `base` is never changed by that. */
   static over<K, V>(base: ReadonlyMap<K, V>): Map<K, V> | LayeredMap<K, V> {
-    if (base.size <= COPIED_MAX) return new Map(base);
-    if (!(base instanceof LayeredMap)) return new LayeredMap(base, new Map(), base.size);
+    const { size } = base;
+    if (size <= COPIED_MAX) return new Map(base);
+    if (!(base instanceof LayeredMap)) return new LayeredMap(base, new Map(), size);
     const layered: LayeredMap<K, V> = base;
-    if (layered.#changes.size > CARRIED_MAX)
-      return new LayeredMap(new Map(base), new Map(), base.size);
-    return new LayeredMap(layered.#below, layered.#changes, layered.#size);
+    const carried = layered.#changes;
+    if (carried.size > CARRIED_MAX) return new LayeredMap(new Map(layered), new Map(), size);
+    return new LayeredMap(layered.#below, carried, size);
   }
 
   get size(): number {
