@@ -56,7 +56,10 @@ async function obey(member: GossipMember, order: Order): Promise<void> {
   const { id } = order;
   if ('report' in order) {
     const { changes, events, queries } = member;
-    tell({ id, answer: { view: member.view(), changes, events, queries } });
+    const view = member.view();
+    // A channel carries only Node's own maps.
+    const plain = view === null ? null : { ...view, members: new Map(view.members) };
+    tell({ id, answer: { view: plain, changes, events, queries } });
     return;
   }
   try {
