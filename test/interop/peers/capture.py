@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 ETH_P_IP = 0x0800
 SO_ATTACH_FILTER = 26
@@ -20,6 +21,7 @@ PACKET_STATISTICS = 6
 PACKET_OUTGOING = 4
 RECEIVE_BUFFER = 128 * 1024 * 1024
 HEADERS = 96
+DRAIN_SECONDS = 0.3
 
 first, second = (int(part) for part in sys.argv[1].split("."))
 network = first << 24 | second << 16
@@ -52,12 +54,12 @@ capture.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_program)
 capture.bind(("lo", ETH_P_IP))
 capture.settimeout(0.2)
 
-stopped = False
+stopped = None
 
 
 def stop(*_):
     global stopped
-    stopped = True
+    stopped = stopped or time.monotonic()
 
 
 signal.signal(signal.SIGTERM, stop)
@@ -72,6 +74,9 @@ while True:
         if stopped:
             break
         continue
+    # What came before the end is read even if it is late; a busy network is never quiet.
+    if stopped and time.monotonic() > stopped + DRAIN_SECONDS:
+        break
     # A packet on the loopback device is seen as it leaves and as it arrives: once is enough.
     if sender[2] == PACKET_OUTGOING or len(packet) < 20:
         continue
