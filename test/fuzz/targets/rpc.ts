@@ -115,8 +115,11 @@ const rpcBodies: Target = {
   },
 };
 
+/** A method may be described twice: for those who are served here, and for those elsewhere. */
+const SERVED = new Map(RPC_METHODS.map((method) => [method.name, method]));
+
 const REGISTRY = new RpcRegistry(
-  RPC_METHODS.map((method) => ({ method, handle: async () => method.reply.zero() })),
+  [...SERVED.values()].map((method) => ({ method, handle: async () => method.reply.zero() })),
 );
 
 const rpcConversation: Target = {
