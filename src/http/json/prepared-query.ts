@@ -9,8 +9,43 @@ import {
 import * as input from './input.ts';
 import { queryEntryJson } from './objects.ts';
 import { bool, int, list, map, object, str } from './output.ts';
+import { JsonDecodeError } from './parse.ts';
 
 const texts = input.list(input.str);
+
+const writtenFailover = input.object(
+  {
+    NearestN: input.int,
+    Datacenters: texts,
+    Targets: input.list(
+      input.object(
+        { Peer: input.str, Datacenter: input.str },
+        { name: 'QueryFailoverTarget', unknown: 'refuse' },
+      ),
+    ),
+  },
+  { name: 'QueryFailoverOptions', unknown: 'refuse' },
+);
+
+/**
+ * Later clients may list targets instead of datacenters, and always send the field. Targets that
+ * name datacenters mean the same as a list of these; there are no peers here.
+ */
+const failoverInput: input.JsonInput<ServiceQuery['Failover']> = {
+  zero: () => ({ NearestN: 0, Datacenters: null }),
+  read(value, path) {
+    const { Targets, NearestN, Datacenters } = writtenFailover.read(value, path);
+    const targets = Targets ?? [];
+    if (targets.length === 0) return { NearestN, Datacenters };
+    if (NearestN !== 0 || (Datacenters ?? []).length > 0) {
+      throw new JsonDecodeError('Failover.Targets cannot stand beside NearestN or Datacenters');
+    }
+    if (targets.some(({ Peer }) => Peer !== '')) {
+      throw new JsonDecodeError('Failover.Targets: peers are not supported, name datacenters');
+    }
+    return { NearestN, Datacenters: targets.map(({ Datacenter }) => Datacenter) };
+  },
+};
 
 /** `null` stands for an empty definition. */
 export const preparedQueryInput: input.JsonInput<PreparedQuery> = input.object(
@@ -26,10 +61,7 @@ export const preparedQueryInput: input.JsonInput<PreparedQuery> = input.object(
     Service: input.object(
       {
         Service: input.str,
-        Failover: input.object(
-          { NearestN: input.int, Datacenters: texts },
-          { name: 'QueryDatacenterOptions', unknown: 'refuse' },
-        ),
+        Failover: failoverInput,
         OnlyPassing: input.bool,
         IgnoreCheckIDs: texts,
         Near: input.str,
