@@ -318,8 +318,9 @@ describe.each(VERSIONS)('with $libraries', ({ variant }) => {
   });
 
   test('packets with as many messages as fit are read by both', async () => {
-    // memberlist of Consul 1.9 miscounts compounds of more than 127 parts, and so gets fewer.
-    const count = variant === undefined ? 240 : 100;
+    // memberlist of Consul 1.9 miscounts compounds of more than 127 parts, today's of more than 255:
+    // so they get fewer, with room for what else is told at the time.
+    const count = variant === undefined ? 200 : 100;
     const packetBytesMax = 60_000;
     // No push/pull of the default interval comes in between.
     const options = { PacketBytes: packetBytesMax, PushPullIntervalMs: 60_000 };
