@@ -95,26 +95,33 @@ export function createSimulation(options: SimulationOptions): Simulation {
   const trace = new Trace(options.traceLinesMax ?? 0);
   const fabric = new Fabric(timeline, trace, random.fork('network'), options.link ?? {});
   const epochMs = options.epochMs ?? EPOCH_MS;
-  const run = async (
-    limitMs: number,
-    done: () => boolean,
-    patienceTurns: number,
-  ): Promise<boolean> => {
-    await drained();
-    let patience = patienceTurns;
-    while (!done()) {
-      if (timeline.step(limitMs)) {
-        patience = patienceTurns;
-        await (timeline.fired % TURN_EVERY === 0 ? turned() : drained());
-      } else if (timeline.nextMs() === undefined && patience-- > 0) {
-        await turned();
-      } else {
-        timeline.nowMs = Math.max(timeline.nowMs, limitMs);
-        return done();
-      }
-    }
-    return true;
-  };
+  /** Whether `done` came true until `limitMs`. */
+  const run = (limitMs: number, done: () => boolean, patienceTurns: number): Promise<boolean> =>
+    new Promise((resolve, reject) => {
+      let patience = patienceTurns;
+      const next = (): void => {
+        if (done()) {
+          resolve(true);
+        } else if (timeline.step(limitMs)) {
+          patience = patienceTurns;
+          if (timeline.fired % TURN_EVERY === 0) setImmediate(turn);
+          else drained(turn);
+        } else if (timeline.nextMs() === undefined && patience-- > 0) {
+          setImmediate(turn);
+        } else {
+          timeline.nowMs = Math.max(timeline.nowMs, limitMs);
+          resolve(done());
+        }
+      };
+      const turn = (): void => {
+        try {
+          next();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      drained(turn);
+    });
   const late = (what: string, limitMs: number): Error =>
     new Error(`seed ${options.seed}: ${what} within ${limitMs} ms (now ${timeline.nowMs} ms)`);
   return {
@@ -176,12 +183,12 @@ function createControls(fabric: Fabric): SimulatedNetwork {
   };
 }
 
-/** Resolves when all microtasks have run: the queue of ticks comes after them. */
-function drained(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve));
+/**
+ * Goes on when all microtasks have run: whatever was set off has happened then. The queue of ticks
+ * comes after them, and is itself emptied before they have their turn again: hence both.
+ */
+function drained(goOn: () => void): void {
+  process.nextTick(() => void MICROTASK.then(goOn));
 }
 
-/** Resolves after a turn of the event loop. */
-function turned(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
+const MICROTASK = Promise.resolve();

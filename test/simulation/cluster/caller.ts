@@ -10,7 +10,7 @@ import type { SimulatedServer } from './server.ts';
 
 /** A caller gives up on a call that takes longer: it will never know. */
 export const CALL_TIMEOUT_MS = 2_000;
-/** Between two calls, at most. */
+/** Between two calls, at most, unless told otherwise. */
 const PAUSE_MS_MAX = 60;
 
 /** Refused before anything was done: such a call has not happened. */
@@ -33,6 +33,7 @@ export class Caller {
   readonly #random: SeededRandom;
   readonly #clock: Clock;
   readonly #places: readonly Place[];
+  readonly #pauseMsMax: number;
   readonly #seen = new Map<string, Seen>();
   #values = 0;
   #stopped = false;
@@ -44,7 +45,9 @@ export class Caller {
     places: readonly Place[],
     random: SeededRandom,
     clock: Clock,
+    pauseMsMax: number = PAUSE_MS_MAX,
   ) {
+    this.#pauseMsMax = pauseMsMax;
     this.name = name;
     this.#cluster = cluster;
     this.#places = places;
@@ -58,7 +61,7 @@ export class Caller {
   }
 
   start(): void {
-    this.#clock.setTimeout(() => void this.#work(), this.#random.between(0, PAUSE_MS_MAX));
+    this.#clock.setTimeout(() => void this.#work(), this.#random.between(0, this.#pauseMsMax));
   }
 
   stop(): void {
@@ -75,7 +78,7 @@ export class Caller {
       const place = this.#pick(this.#places);
       await this.#perform(this.#server(), place, this.#choose(place));
       await new Promise<void>((resolve) => {
-        this.#clock.setTimeout(() => resolve(), this.#random.between(1, PAUSE_MS_MAX));
+        this.#clock.setTimeout(() => resolve(), this.#random.between(1, this.#pauseMsMax));
       });
     }
   }

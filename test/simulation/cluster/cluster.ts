@@ -48,7 +48,7 @@ export class Cluster {
     const observer: ServerObserver = {
       stepped: (server, before, after) =>
         this.#guarded(() => this.invariants.stepped(server, before, after)),
-      inspected: (server, event) => onlooker?.inspected(server, event),
+      inspected: onlooker?.inspected,
       delivered: (server, letter) => {
         onlooker?.delivered(server, letter);
         this.messages.delivered(server.host.name, letter);

@@ -1,9 +1,12 @@
 /**
  * `npm run sim:mutants`: proof that the simulation finds what it is for. Each patch beside this file
  * plants one bug in a copy of the sources; seeds are played on it until one fails. A bug that is not
- * found within `SEEDS_MAX` seeds makes this fail.
+ * found within so many seeds makes this fail.
  *
- *     npm run sim:mutants -- [NAME …]
+ *     npm run sim:mutants -- [--seeds N] [--jobs N] [NAME …]
+ *
+ *     --seeds N   seeds tried on each, at most (default 400)
+ *     --jobs N    processes that play them (default: cores)
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -11,10 +14,14 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const SEEDS_MAX = Number(process.env['MOBIUS_MUTANT_SEEDS'] ?? 400);
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { seeds: { type: 'string', default: '400' }, jobs: { type: 'string' } },
+});
 /** What a copy needs; installed packages are borrowed. */
 const COPIED = ['actors', 'machines', 'src', 'test', 'package.json', 'tsconfig.json'];
 
@@ -24,7 +31,6 @@ interface Found {
 }
 
 function mutants(): readonly string[] {
-  const wanted = process.argv.slice(2);
   return readdirSync(HERE)
     .filter((file) => file.endsWith('.patch'))
     .map((file) => file.replace(/\.patch$/, ''))
@@ -39,7 +45,8 @@ function hunt(name: string): Found | undefined {
     for (const path of COPIED) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
     execFileSync('git', ['apply', join(HERE, `${name}.patch`)], { cwd: copy });
-    const args = ['test/simulation/main.ts', '--seeds', String(SEEDS_MAX), '--until-failure'];
+    const args = ['test/simulation/main.ts', '--until-failure', '--seeds', options.seeds];
+    if (options.jobs !== undefined) args.push('--jobs', options.jobs);
     const run = spawnSync(join(copy, 'node_modules/.bin/tsx'), args, {
       cwd: copy,
       encoding: 'utf8',
@@ -59,7 +66,7 @@ for (const name of mutants()) {
   if (found === undefined) missed += 1;
   const outcome =
     found === undefined
-      ? `NOT FOUND in ${SEEDS_MAX} seeds`
+      ? `NOT FOUND in ${options.seeds} seeds`
       : `found by seed ${found.seed}: ${found.message}`;
   process.stdout.write(`${name.padEnd(32)} ${outcome}\n`);
 }
