@@ -34,5 +34,6 @@ async function run(servers: number, seed: number): Promise<string> {
 }
 
 for (const servers of [5]) {
-  for (let at = 0; at < RUNS; at++) process.stdout.write(`${servers} servers: ${await run(servers, 1 + at)}`);
+  for (let at = 0; at < RUNS; at++)
+    process.stdout.write(`${servers} servers: ${await run(servers, 1 + at)}`);
 }

@@ -123,6 +123,22 @@ describe('simulated network', () => {
     expect([atA.closings, atB.closings]).toEqual([[], []]);
   });
 
+  it('keeps the order of a stream whose path was cut while it was written to', async () => {
+    const { simulation, a, b } = twoHosts();
+    const { near, far } = await connect(simulation, a, b);
+    const heard = hear(far);
+    simulation.network.partition('a', 'b');
+    const lines = Array.from({ length: 20 }, (_, i) => `line ${i}\n`);
+    for (const line of lines) {
+      near.write(bytes(line));
+      await simulation.run(100);
+    }
+    simulation.network.heal();
+    near.end();
+    await simulation.settle(heard.until((h) => h.ended));
+    expect(heard.text).toBe(lines.join(''));
+  });
+
   it('gives up a stream whose path stays cut, and dials in vain meanwhile', async () => {
     const { simulation, a, b } = twoHosts();
     const { near } = await connect(simulation, a, b);

@@ -64,8 +64,11 @@ export interface SimulatedNetwork {
   isolate(host: string): void;
   /** Undoes every partition. */
   heal(): void;
-  /** Resets the open connections between two selections. Returns how many there were. */
-  reset(from: HostSelection, to: HostSelection): number;
+  /**
+   * Resets the open connections between two selections. Returns how many there were. With `there`
+   * only the ends at `from` are gone: what they had sent still arrives, and who answers is reset.
+   */
+  reset(from: HostSelection, to: HostSelection, direction?: 'both' | 'there'): number;
   /** Open connections between two selections. */
   connections(from: HostSelection, to: HostSelection): number;
   /** Gives a DNS name its addresses. */
@@ -172,10 +175,11 @@ function createControls(fabric: Fabric): SimulatedNetwork {
       links.cut('*', host);
     },
     heal: () => links.heal(),
-    reset: (from, to) => {
-      const streams = [...fabric.streams(from, to), ...fabric.streams(to, from)];
-      for (const stream of streams) stream.fail(systemError('ECONNRESET', 'read tcp'));
-      return new Set(streams).size / 2;
+    reset: (from, to, direction = 'both') => {
+      const here = fabric.streams(from, to);
+      const ends = direction === 'both' ? [...here, ...fabric.streams(to, from)] : here;
+      for (const end of ends) end.fail(systemError('ECONNRESET', 'read tcp'));
+      return direction === 'both' ? new Set(ends).size / 2 : ends.length;
     },
     connections: (from, to) =>
       new Set([...fabric.streams(from, to), ...fabric.streams(to, from)]).size / 2,

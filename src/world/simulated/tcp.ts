@@ -68,6 +68,8 @@ export class SimulatedStream implements ByteStream {
   #drainOwed = false;
   /** Segments keep their order: none arrives before this time. */
   #lastArrivalMs = 0;
+  /** Reached a path that is cut, the oldest first. */
+  #held: Segment[] = [];
   #unacknowledgedSinceMs: number | undefined;
 
   #error: Error | undefined;
@@ -215,19 +217,30 @@ export class SimulatedStream implements ByteStream {
       delayMs += repeatMs;
     }
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, timeline.nowMs + delayMs);
-    timeline.at(this.#lastArrivalMs, () => this.#arrive(segment, REPEAT_MS));
+    timeline.at(this.#lastArrivalMs, () => this.#arrive(segment));
   }
 
-  /** A segment reaches the other host, or is repeated while the path is cut. */
-  #arrive(segment: Segment, repeatMs: number): void {
-    const { timeline, links, trace } = this.#fabric;
+  /** A segment reaches the other host, unless those before it have not: then it waits its turn. */
+  #arrive(segment: Segment): void {
+    this.#held.push(segment);
+    if (this.#held.length === 1) this.#deliver(REPEAT_MS);
+  }
+
+  /** What waits reaches the other host in order, or is repeated while the path is cut. */
+  #deliver(repeatMs: number): void {
+    const { timeline, links } = this.#fabric;
     if (links.isCut(this.here.host, this.there.host)) {
       if (this.#gaveUp()) return;
       const againMs = timeline.nowMs + repeatMs;
       this.#lastArrivalMs = Math.max(this.#lastArrivalMs, againMs);
-      timeline.at(againMs, () => this.#arrive(segment, Math.min(2 * repeatMs, REPEAT_MAX_MS)));
+      timeline.at(againMs, () => this.#deliver(Math.min(2 * repeatMs, REPEAT_MAX_MS)));
       return;
     }
+    for (const segment of this.#held.splice(0)) this.#delivered(segment);
+  }
+
+  #delivered(segment: Segment): void {
+    const { timeline, trace } = this.#fabric;
     const kind = typeof segment === 'string' ? `tcp ${segment}` : 'tcp data';
     const content = typeof segment === 'string' ? undefined : segment;
     trace.note(timeline.nowMs, kind, endpointText(this.local), endpointText(this.remote), content);

@@ -3,8 +3,11 @@
 import { consulSettings, type RaftSettings } from '../../../machines/raft/limits.ts';
 import type { RaftNode } from '../../../machines/raft/node.ts';
 import type { RaftConfiguration } from '../../../src/consensus/configuration.ts';
+import { DEFAULT_DISK, type DiskSettings } from '../../../src/world/simulated/disk.ts';
+import { DEFAULT_LINK, type LinkSettings } from '../../../src/world/simulated/links.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import { createSimulation, type Simulation } from '../../../src/world/simulated/simulation.ts';
+import type { Clock } from '../../../src/world/world.ts';
 import { Invariants } from './invariants.ts';
 import { type ServerObserver, SimulatedServer } from './server.ts';
 import { MessageTrace } from './trace.ts';
@@ -19,6 +22,11 @@ const BUSY: Partial<RaftSettings> = {
 export interface ClusterOptions {
   readonly seed: number;
   readonly servers: number;
+  /** How disks and links are while nothing befalls them. */
+  readonly disk?: Partial<DiskSettings>;
+  readonly link?: Partial<LinkSettings>;
+  /** Told what befalls the servers, as it does. */
+  readonly told?: (line: string) => void;
   /** Somebody who looks on: sees all that happens, and says when simulated time may go on. */
   readonly onlooker?: Onlooker;
 }
@@ -28,6 +36,9 @@ export interface Onlooker extends Pick<ServerObserver, 'inspected' | 'delivered'
   pace(ms: number): Promise<void>;
 }
 
+/** Sees a step of a server; true: has seen what it waited for. */
+export type Lurker = (server: SimulatedServer, before: RaftNode, after: RaftNode) => boolean;
+
 /** Simulated time that passes at once while somebody looks on. */
 const PACE_MS = 20;
 
@@ -36,18 +47,35 @@ export class Cluster {
   readonly servers: readonly SimulatedServer[];
   readonly invariants = new Invariants();
   readonly messages: MessageTrace;
+  readonly disk: DiskSettings;
+  readonly link: LinkSettings;
+  /** Of nobody in the group, and always right. */
+  readonly clock: Clock;
+  /** What befell the servers, in order. */
+  readonly story: string[] = [];
   /** The first thing that should never have happened. */
   violation: Error | undefined;
   readonly #onlooker: Onlooker | undefined;
+  readonly #told: ((line: string) => void) | undefined;
+  readonly #lurkers = new Set<Lurker>();
 
-  constructor({ seed, servers, onlooker }: ClusterOptions) {
+  constructor({ seed, servers, disk, link, told, onlooker }: ClusterOptions) {
     this.#onlooker = onlooker;
-    this.simulation = createSimulation({ seed });
+    this.#told = told;
+    this.disk = { ...DEFAULT_DISK, ...disk };
+    this.link = { ...DEFAULT_LINK, ...link };
+    this.simulation = createSimulation({ seed, link: this.link });
+    this.clock = this.simulation.host({ name: 'outside', addresses: [] }).world.clock;
     this.messages = new MessageTrace(() => this.simulation.nowMs);
     const settings = { ...consulSettings(1), ...BUSY };
     const observer: ServerObserver = {
-      stepped: (server, before, after) =>
-        this.#guarded(() => this.invariants.stepped(server, before, after)),
+      stepped: (server, before, after) => {
+        this.#guarded(() => this.invariants.stepped(server, before, after));
+        if (before === undefined) return;
+        for (const lurker of this.#lurkers) {
+          if (lurker(server, before, after)) this.#lurkers.delete(lurker);
+        }
+      },
       inspected: onlooker?.inspected,
       delivered: (server, letter) => {
         onlooker?.delivered(server, letter);
@@ -59,6 +87,35 @@ export class Cluster {
       { length: servers },
       (_, at) => new SimulatedServer(this.simulation, at + 1, settings, observer),
     );
+    for (const { host } of this.servers) host.disk.settings = this.disk;
+  }
+
+  note(text: string): void {
+    const line = `${(this.simulation.nowMs / 1000).toFixed(3)} s  ${text}`;
+    this.story.push(line);
+    this.#told?.(line);
+  }
+
+  /** Returns the way to give up waiting. */
+  lieInWait(lurker: Lurker): () => void {
+    this.#lurkers.add(lurker);
+    return () => void this.#lurkers.delete(lurker);
+  }
+
+  /** Whatever befell servers, disks, clocks and links is over. */
+  heal(): void {
+    this.note('healed');
+    this.#lurkers.clear();
+    const { network } = this.simulation;
+    network.heal();
+    network.link('*', '*', this.link);
+    for (const { host } of this.servers) {
+      host.disk.settings = this.disk;
+      host.disk.fault = undefined;
+      host.clockSkewMs = 0;
+      host.clockRate = 1;
+    }
+    this.startAll();
   }
 
   get random(): SeededRandom {

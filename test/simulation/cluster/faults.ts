@@ -1,10 +1,10 @@
 /** What can befall a group of servers. Each fault begins, lasts a while and ends. */
 
 import type { RaftNode } from '../../../machines/raft/node.ts';
-import { DEFAULT_DISK } from '../../../src/world/simulated/disk.ts';
-import { DEFAULT_LINK } from '../../../src/world/simulated/links.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
+import { ambush } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
+import { flood } from './flood.ts';
 import type { SimulatedServer } from './server.ts';
 
 /** A fault that has begun. */
@@ -13,6 +13,9 @@ export interface Misfortune {
   readonly text: string;
   end?(): void;
 }
+
+/** Losses of power in one crash loop. */
+const CRASHES = 3;
 
 /** Begins; `undefined` when there is nobody to be struck. */
 export type Fault = (cluster: Cluster, random: SeededRandom) => Misfortune | undefined;
@@ -81,13 +84,13 @@ const split: Fault = (cluster, random) => {
   return { text: `${left.join(' ')} | ${right.join(' ')}${over}`, end: () => network.heal() };
 };
 
-const slowNetwork: Fault = ({ simulation }, random) => {
+const slowNetwork: Fault = ({ simulation, link }, random) => {
   const loss = random.chance(0.5) ? random.between(0.01, 0.2) : 0;
   const most = random.between(5, 300);
   simulation.network.link('*', '*', { loss, latencyMs: [1, most], split: 0.3 });
   return {
     text: `links take up to ${most.toFixed(0)} ms and lose ${(100 * loss).toFixed(0)} %`,
-    end: () => simulation.network.link('*', '*', DEFAULT_LINK),
+    end: () => simulation.network.link('*', '*', link),
   };
 };
 
@@ -95,6 +98,38 @@ const connectionsReset: Fault = (cluster, random) => {
   const { name } = victimOf(cluster, random).host;
   const count = cluster.simulation.network.reset(name, '*');
   return { text: `${count} connections of ${name} are reset` };
+};
+
+/**
+ * One end of each connection is gone and says so only when the other writes: what is on its way
+ * arrives beside what the next connection brings.
+ */
+const connectionsLost: Fault = (cluster, random) => {
+  const { name } = victimOf(cluster, random).host;
+  const count = cluster.simulation.network.reset(name, '*', 'there');
+  return { text: `${name} loses its ends of ${count} connections` };
+};
+
+/** It comes up, and goes down again before it has found its place; three times over. */
+const crashLoop: Fault = (cluster, random) => {
+  const server = victimOf(cluster, random);
+  let left = CRASHES;
+  const down = (): void => {
+    server.end('crash');
+    cluster.clock.setTimeout(up, random.between(1, 100));
+  };
+  const up = (): void => {
+    server.start();
+    left -= 1;
+    if (left > 0) cluster.clock.setTimeout(down, random.between(0.1, 30));
+  };
+  down();
+  return { text: `${server.host.name} loses power ${CRASHES} times` };
+};
+
+const flooded: Fault = ({ leader }, random) => {
+  if (leader === undefined) return undefined;
+  return { text: `${leader.host.name} is told to write ${flood(leader, random)} keys` };
 };
 
 const frozen: Fault = (cluster, random) => {
@@ -130,11 +165,11 @@ const clockDrifts: Fault = (cluster, random) => {
 
 const diskSlow: Fault = (cluster, random) => {
   const { host } = victimOf(cluster, random);
-  host.disk.settings = { ...DEFAULT_DISK, latencyMs: [1, 20], syncMs: [20, 400] };
+  host.disk.settings = { ...cluster.disk, latencyMs: [1, 20], syncMs: [20, 400] };
   return {
     text: `the disk of ${host.name} is slow`,
     end: () => {
-      host.disk.settings = DEFAULT_DISK;
+      host.disk.settings = cluster.disk;
     },
   };
 };
@@ -142,11 +177,11 @@ const diskSlow: Fault = (cluster, random) => {
 const diskFull: Fault = (cluster, random) => {
   const { host } = victimOf(cluster, random);
   const { usedBytes } = host.disk;
-  host.disk.settings = { ...DEFAULT_DISK, capacityBytes: usedBytes + random.between(0, 2_000) };
+  host.disk.settings = { ...cluster.disk, capacityBytes: usedBytes + random.between(0, 2_000) };
   return {
     text: `the disk of ${host.name} is full`,
     end: () => {
-      host.disk.settings = DEFAULT_DISK;
+      host.disk.settings = cluster.disk;
     },
   };
 };
@@ -219,6 +254,9 @@ export const FAULTS = {
   split,
   slowNetwork,
   connectionsReset,
+  connectionsLost,
+  crashLoop,
+  flooded,
   frozen,
   clockJumps,
   clockDrifts,
@@ -228,6 +266,13 @@ export const FAULTS = {
   transfer,
   snapshot,
   membership,
+  commitAmbushed: ambush('has committed'),
+  entriesAmbushed: ambush('takes entries'),
+  voteAmbushed: ambush('votes'),
+  electionAmbushed: ambush('is elected'),
+  truncationAmbushed: ambush('shortens its log'),
+  snapshotAmbushed: ambush('has a new snapshot'),
+  changeAmbushed: ambush('writes a change of members'),
 } as const satisfies Readonly<Record<string, Fault>>;
 
 export type FaultKind = keyof typeof FAULTS;

@@ -19,6 +19,9 @@ export interface Plan {
   readonly servers: number;
   readonly callers: number;
   readonly keys: number;
+  /** A sync takes up to this while the disk is well; so does a message. */
+  readonly syncMsMax: number;
+  readonly latencyMsMax: number;
   readonly stormMs: number;
   /** In order of time. */
   readonly faults: readonly PlannedFault[];
@@ -37,6 +40,7 @@ export interface PlanOptions {
 export function planOf(seed: number, options: PlanOptions = {}): Plan {
   const random = createSeededRandom(`plan ${seed}`);
   const below = (count: number): number => Math.floor(random.float() * count);
+  const pick = (of: readonly number[]): number => of[below(of.length)] as number;
   const servers = ([3, 3, 3, 5, 5, 7] as const)[below(6)] ?? 3;
   const kinds = [...FAULT_KINDS]
     .map((kind) => ({ kind, at: random.float() }))
@@ -55,6 +59,8 @@ export function planOf(seed: number, options: PlanOptions = {}): Plan {
     servers: options.servers ?? servers,
     callers: 2 + below(5),
     keys: 1 + below(4),
+    syncMsMax: pick([1, 1, 5, 30]),
+    latencyMsMax: pick([0.5, 0.5, 3, 20]),
     stormMs: STORM_MS,
     faults,
   };

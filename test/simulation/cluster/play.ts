@@ -4,8 +4,6 @@
  */
 
 import { textOf } from '../../../src/error-text.ts';
-import { DEFAULT_DISK } from '../../../src/world/simulated/disk.ts';
-import { DEFAULT_LINK } from '../../../src/world/simulated/links.ts';
 import { checkLinearizable } from '../history/linearizable.ts';
 import { REGISTER, type RegisterOperation } from '../history/register.ts';
 import { CALL_TIMEOUT_MS, Caller } from './caller.ts';
@@ -56,14 +54,21 @@ export interface PlayOptions {
 
 /** Rejects with a `RunFailure`. */
 export async function play(plan: Plan, { onlooker, told }: PlayOptions = {}): Promise<RunResult> {
-  const { seed, servers } = plan;
-  const cluster = new Cluster({ seed, servers, ...(onlooker === undefined ? {} : { onlooker }) });
-  const run = new Run(plan, cluster, told);
+  const { seed, servers, syncMsMax, latencyMsMax } = plan;
+  const cluster = new Cluster({
+    seed,
+    servers,
+    disk: { syncMs: [0.2, syncMsMax] },
+    link: { latencyMs: [0.1, latencyMsMax] },
+    ...(told === undefined ? {} : { told }),
+    ...(onlooker === undefined ? {} : { onlooker }),
+  });
+  const run = new Run(plan, cluster);
   try {
     return await run.play();
   } catch (error) {
     const story = [
-      ...run.story,
+      ...cluster.story,
       ...cluster.describe(),
       'the latest messages between actors:',
       ...cluster.messages.lines(MESSAGES_TOLD),
@@ -75,20 +80,16 @@ export async function play(plan: Plan, { onlooker, told }: PlayOptions = {}): Pr
 }
 
 class Run {
-  readonly story: string[] = [];
   readonly #plan: Plan;
-  readonly #told: (line: string) => void;
   readonly #cluster: Cluster;
   readonly #places: readonly Place[];
   readonly #callers: readonly Caller[];
   readonly #watchers: readonly Watcher[];
 
-  constructor(plan: Plan, cluster: Cluster, told: (line: string) => void = () => {}) {
+  constructor(plan: Plan, cluster: Cluster) {
     this.#plan = plan;
-    this.#told = told;
     this.#cluster = cluster;
-    const { simulation } = cluster;
-    const { clock } = simulation.host({ name: 'callers', addresses: [] }).world;
+    const { simulation, clock } = cluster;
     const keys = Array.from({ length: plan.keys }, (_, at) => `k${at}`);
     this.#places = [...keys.map(keyPlace), servicePlace('web')];
     this.#callers = Array.from({ length: plan.callers }, (_, at) => {
@@ -134,7 +135,7 @@ class Run {
         const random = simulation.random.fork(`fault ${fault.number}`);
         const misfortune = FAULTS[fault.kind](this.#cluster, random);
         if (misfortune === undefined) return;
-        this.#note(misfortune.text);
+        this.#cluster.note(misfortune.text);
         if (misfortune.end !== undefined) begun.end = () => misfortune.end?.();
       };
       const { atMs, lastsMs } = fault;
@@ -153,17 +154,7 @@ class Run {
   }
 
   async #heal(): Promise<void> {
-    const { simulation, servers } = this.#cluster;
-    this.#note('healed');
-    simulation.network.heal();
-    simulation.network.link('*', '*', DEFAULT_LINK);
-    for (const { host } of servers) {
-      host.disk.settings = DEFAULT_DISK;
-      host.disk.fault = undefined;
-      host.clockSkewMs = 0;
-      host.clockRate = 1;
-    }
-    this.#cluster.startAll();
+    this.#cluster.heal();
     // The callers' last calls come to an end; then nothing moves any more but the group itself.
     await this.#pass(CALL_TIMEOUT_MS);
     for (const caller of this.#callers) caller.stop();
@@ -205,7 +196,7 @@ class Run {
       const verdict = checkLinearizable(REGISTER, history, SEARCH_STEPS_MAX);
       if (verdict.kind === 'undecided') undecided += 1;
       if (verdict.kind !== 'violated') continue;
-      this.story.push(`the history of ${name}:`, ...history.sort(byTime).map(lineOf));
+      this.#cluster.story.push(`the history of ${name}:`, ...history.sort(byTime).map(lineOf));
       throw new SafetyViolation(`I11: nothing explains ${lineOf(verdict.unexplained)}`);
     }
     return undecided;
@@ -220,12 +211,6 @@ class Run {
       await this.#cluster.until(() => false, Math.min(LOOK_EVERY_MS, endMs - nowMs));
       for (const watcher of this.#watchers) watcher.check();
     }
-  }
-
-  #note(text: string): void {
-    const line = `${(this.#cluster.simulation.nowMs / 1000).toFixed(3)} s  ${text}`;
-    this.story.push(line);
-    this.#told(line);
   }
 }
 

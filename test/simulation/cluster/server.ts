@@ -180,11 +180,15 @@ export class SimulatedServer {
     let ready = false;
     const state: ChildSpec[] = [
       permanent('fsm', createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays })),
-      permanent('raft', this.#watched(logic, () => life), {
-        self,
-        settings: this.#settings,
-        seed: world.random.uint32(),
-      }),
+      permanent(
+        'raft',
+        this.#watched(logic, () => life),
+        {
+          self,
+          settings: this.#settings,
+          seed: world.random.uint32(),
+        },
+      ),
     ];
     const server: ChildSpec[] = [
       permanent(
