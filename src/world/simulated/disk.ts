@@ -86,8 +86,11 @@ class FileNode {
     this.#buffer[place] = (this.#buffer[place] as number) ^ (1 << (bit % 8));
   }
 
-  /** Back to the last sync, then forward by those writes that had reached the disk. */
-  losePower(random: SeededRandom): void {
+  /**
+   * Back to the last sync, then forward by those writes that had reached the disk: each with the
+   * probability `kept`.
+   */
+  losePower(random: SeededRandom, kept: number): void {
     const lost = this.#unsynced;
     for (const change of [...lost].reverse()) {
       this.#resize(change.sizeBefore);
@@ -95,12 +98,12 @@ class FileNode {
     }
     this.#unsynced = [];
     for (const change of lost) {
-      if (random.chance(0.5)) continue;
+      if (!random.chance(kept)) continue;
       const torn = random.chance(0.3);
-      const kept = torn ? Math.floor(random.float() * change.bytes.length) : change.bytes.length;
-      const end = change.offset + kept;
+      const length = torn ? Math.floor(random.float() * change.bytes.length) : change.bytes.length;
+      const end = change.offset + length;
       this.#resize(torn ? Math.max(this.#size, end) : change.sizeAfter);
-      this.#buffer.set(change.bytes.subarray(0, kept), change.offset);
+      this.#buffer.set(change.bytes.subarray(0, length), change.offset);
     }
     this.#unsynced = [];
   }
@@ -170,13 +173,14 @@ export class SimulatedDisk {
   /** What a loss of power leaves. */
   losePower(): void {
     const changes = this.#changes;
+    const share = this.#random.chance(0.5) ? 0.5 : 0;
     const kept = Math.floor(this.#random.float() * (changes.length + 1));
     for (const change of changes.slice(0, kept)) change.apply(this.#durable);
     this.#changes = [];
     this.#names = new Map(this.#durable);
     for (const path of this.#durable.keys()) addFolders(this.#names, path);
     for (const entry of this.#names.values()) {
-      if (entry !== 'folder') entry.losePower(this.#random);
+      if (entry !== 'folder') entry.losePower(this.#random, share);
     }
     this.#durable = new Map(this.#names);
   }

@@ -41,21 +41,20 @@ const othersLosePower: Strike = (cluster, server, random) => {
   return 'the others lose power';
 };
 
-/** Who was waited for comes back last: the others must do without what only it has. */
-const allLosePower: Strike = (cluster, server, random) => {
-  const others = cluster.servers.filter((other) => other !== server);
-  down(cluster, others, random.between(1, 300));
-  down(cluster, [server], random.between(2_000, 6_000));
-  return 'all lose power, and it comes back last';
-};
-
-/** It goes, and with it some others for a moment: what they had not synced is gone. */
-const someLosePower: Strike = (cluster, server, random) => {
-  const others = cluster.servers.filter((other) => other !== server && random.chance(0.5));
-  down(cluster, others, random.between(1, 100));
-  down(cluster, [server], random.between(1_000, 5_000));
-  const names = [server, ...others].map(({ host }) => host.name);
-  return `${names.join(' ')} lose power, and it comes back last`;
+/**
+ * Nearly all lose power at once: what they had not synced is gone. Some come back last, so that the
+ * others must do without what only those have.
+ */
+const upheaval: Strike = (cluster, server, random) => {
+  const { servers } = cluster;
+  const minority = 1 + Math.floor((random.float() * (servers.length - 1)) / 2);
+  const order = [...servers].sort(() => random.float() - 0.5);
+  const last = random.chance(0.5) ? [server] : order.slice(0, minority);
+  const first = servers.filter((one) => !last.includes(one) && random.chance(0.8));
+  down(cluster, first, random.between(1, 100));
+  down(cluster, last, random.between(2_000, 6_000));
+  const names = (of: readonly SimulatedServer[]) => of.map(({ host }) => host.name).join(' ');
+  return `${names(first)} lose power, and ${names(last)} for longer`;
 };
 
 const cutOff: Strike = ({ simulation, clock }, { host }, random) => {
@@ -80,8 +79,8 @@ const stopped: Strike = (_, { host }, random) => {
 const STRIKES = [
   losesPower,
   othersLosePower,
-  allLosePower,
-  someLosePower,
+  upheaval,
+  upheaval,
   cutOff,
   floodedAndCutOff,
   stopped,
@@ -111,3 +110,35 @@ export function ambush(moment: MomentName): Fault {
     return { text: `somebody lies in wait until a server ${moment}`, end: cancel };
   };
 }
+
+/**
+ * Whoever is elected is told to write much and falls at once, and the one before comes back: the
+ * way to entries of former terms on a majority. (Raft paper, figure 8)
+ */
+export const leadersFall: Fault = (cluster, random) => {
+  let fallen: SimulatedServer | undefined;
+  let over = false;
+  const fall = (server: SimulatedServer): void => {
+    if (over) return;
+    server.end('crash');
+    fallen?.start();
+    fallen = server;
+    cluster.note(`${server.host.name} was elected and loses power`);
+  };
+  const cancel = cluster.lieInWait((server, before, after) => {
+    if (!MOMENTS['is elected'](before, after)) return false;
+    const ms = random.between(0, random.chance(0.5) ? 5 : 80);
+    const flooded = random.chance(0.7);
+    cluster.clock.setTimeout(() => flooded && flood(server, random), 0);
+    cluster.clock.setTimeout(() => fall(server), ms);
+    return false;
+  });
+  return {
+    text: 'whoever is elected falls',
+    end: () => {
+      over = true;
+      cancel();
+      fallen?.start();
+    },
+  };
+};

@@ -2,7 +2,7 @@
 
 import type { RaftNode } from '../../../machines/raft/node.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
-import { ambush } from './ambushes.ts';
+import { ambush, leadersFall } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
 import { flood } from './flood.ts';
 import type { SimulatedServer } from './server.ts';
@@ -272,6 +272,7 @@ export const FAULTS = {
   electionAmbushed: ambush('is elected'),
   truncationAmbushed: ambush('shortens its log'),
   snapshotAmbushed: ambush('has a new snapshot'),
+  leadersFall,
   changeAmbushed: ambush('writes a change of members'),
 } as const satisfies Readonly<Record<string, Fault>>;
 

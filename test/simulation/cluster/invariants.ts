@@ -5,11 +5,9 @@
 
 import type { RaftNode } from '../../../machines/raft/node.ts';
 import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
+import { Quorums } from './quorums.ts';
 import type { SimulatedServer } from './server.ts';
-
-export class SafetyViolation extends Error {
-  override readonly name = 'SafetyViolation';
-}
+import { SafetyViolation } from './violation.ts';
 
 /** An entry as the first server to have it had it. */
 interface KnownEntry {
@@ -23,8 +21,8 @@ interface Delivered {
 }
 
 export class Invariants {
+  readonly #quorums = new Quorums();
   readonly #leaders = new Map<number, string>();
-  readonly #votes = new Map<string, string>();
   readonly #terms = new Map<string, number>();
   readonly #entries = new Map<string, KnownEntry>();
   readonly #committed = new Map<number, { readonly term: number; readonly data: string }>();
@@ -43,8 +41,9 @@ export class Invariants {
     const { id } = server;
     if (before === undefined) this.#restarted(id, after);
     else this.#forward(id, before, after);
+    if (after.persistDone >= after.hardStateIssued) this.#terms.set(id, after.term);
+    this.#quorums.stepped(id, before, after);
     if (after.role === 'leader' && before?.role !== 'leader') this.#elected(id, after);
-    if (after.votedFor !== '') this.#voted(id, after);
     if (after.log !== before?.log) this.#matched(before, after);
     const from = Math.max(before?.commitIndex ?? 0, after.log.firstIndex - 1);
     for (let index = from + 1; index <= after.commitIndex; index++) this.#commit(id, after, index);
@@ -105,19 +104,6 @@ export class Invariants {
       if (index <= node.log.snapshot.index || node.log.termAt(index) === term) continue;
       throw new SafetyViolation(`I4: leader ${id} of term ${node.term} lacks committed ${index}`);
     }
-  }
-
-  /** I7. The vote may not be durable yet: it is what the server would say, in this life at least. */
-  #voted(id: string, node: RaftNode): void {
-    if (node.persistDone < node.hardStateIssued) return;
-    this.#terms.set(id, node.term);
-    const key = `${id}@${node.term}`;
-    const other = this.#votes.get(key);
-    if (other !== undefined && other !== node.votedFor) {
-      const text = `${id} voted for ${other} and ${node.votedFor} in term ${node.term}`;
-      throw new SafetyViolation(`I7: ${text}`);
-    }
-    this.#votes.set(key, node.votedFor);
   }
 
   /** I3: the same index and term, the same entry and the same before it. Looks at what is new only. */

@@ -9,9 +9,9 @@ import { REGISTER, type RegisterOperation } from '../history/register.ts';
 import { CALL_TIMEOUT_MS, Caller } from './caller.ts';
 import { Cluster, type Onlooker } from './cluster.ts';
 import { FAULTS } from './faults.ts';
-import { SafetyViolation } from './invariants.ts';
 import { keyPlace, type Place, servicePlace } from './places.ts';
 import type { Plan } from './plan.ts';
+import { SafetyViolation } from './violation.ts';
 import { Watcher } from './watcher.ts';
 
 /** From the end of the last fault to a group that agrees. */

@@ -8,8 +8,8 @@ import { KVS_GET } from '../../../src/rpc/methods/kvs.ts';
 import { kvGet } from '../../../src/store/index.ts';
 import type { Clock } from '../../../src/world/world.ts';
 import type { Cluster } from './cluster.ts';
-import { SafetyViolation } from './invariants.ts';
 import { DATACENTER, type SimulatedServer } from './server.ts';
+import { SafetyViolation } from './violation.ts';
 
 const WAIT_NS = 20e9;
 const RETRY_MS = 200;
