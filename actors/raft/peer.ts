@@ -71,6 +71,11 @@ export class Peer {
       rpc: request.rpc,
       encode: () => encodeRequest(request),
       answered: (body) => {
+        const stranger = this.#strangerIn(body);
+        if (stranger !== undefined) {
+          this.#failed(message, stranger);
+          return;
+        }
         const answer = answerTo(message, body);
         if (answer !== undefined) this.#answered(answer);
       },
@@ -83,6 +88,16 @@ export class Peer {
     this.#appends.close();
     this.#control.close();
     this.#snapshotStream?.destroy();
+  }
+
+  /**
+   * A server that lost its disk comes back as another one at the same address. Its word must not
+   * count for the one that it was. Libraries before 1.3.7 do not say who they are.
+   */
+  #strangerIn({ ID }: { readonly ID?: string | undefined }): Error | undefined {
+    const { id, address } = this.server;
+    if (ID === undefined || ID === '' || ID === id) return undefined;
+    return new Error(`${ID} answers at ${address}, where ${id} is expected`);
   }
 
   #answered(answer: PeerAnswer): void {
@@ -112,6 +127,8 @@ export class Peer {
       await exchange.write(encodeRequest({ rpc: 'install-snapshot', body }));
       for await (const chunk of snapshot.chunks()) await exchange.write(chunk);
       const response = await exchange.response;
+      const stranger = this.#strangerIn(response);
+      if (stranger !== undefined) throw stranger;
       const { epoch, term } = message;
       return { kind: 'snapshot', term, epoch, index: snapshot.index, response };
     } finally {

@@ -165,6 +165,13 @@ export class SimulatedDisk {
     return sum;
   }
 
+  /** The disk is replaced by an empty one. */
+  wipe(): void {
+    this.#names = new Map([['/', 'folder']]);
+    this.#durable = new Map([['/', 'folder']]);
+    this.#changes = [];
+  }
+
   /** Turns one bit of a file around. */
   flipBit(path: string, bit: number): void {
     this.#file(path, `flip ${path}`).flip(bit);

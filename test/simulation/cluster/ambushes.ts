@@ -64,9 +64,18 @@ const cutOff: Strike = ({ simulation, clock }, { host }, random) => {
   return `it is cut off for ${ms.toFixed(0)} ms`;
 };
 
-/** So much that is not committed yet, and then nobody to commit it with. */
+/**
+ * So much that is not committed yet, and then nobody to commit it with. Who leads next is told to
+ * write as much: two long logs that disagree, and a snapshot in the midst of it.
+ */
 const floodedAndCutOff: Strike = (cluster, server, random) => {
   const count = flood(server, random);
+  cluster.lieInWait((next, before, after) => {
+    if (next === server || !MOMENTS['is elected'](before, after)) return false;
+    cluster.strikeIn(random.between(0, 300), () => flood(next, random));
+    cluster.strikeIn(600, () => next.consensus?.snapshot().catch(() => {}));
+    return true;
+  });
   return `it is told to write ${count} keys, and ${cutOff(cluster, server, random)}`;
 };
 
@@ -102,9 +111,9 @@ export function ambush(moment: MomentName): Fault {
     const delayMs = random.chance(0.5) ? 0 : random.between(0, DELAY_MS_MAX);
     const cancel = cluster.lieInWait((server, before, after) => {
       if (!MOMENTS[moment](before, after)) return false;
-      cluster.clock.setTimeout(() => {
-        cluster.note(`${server.host.name} ${moment}: ${strike(cluster, server, random)}`);
-      }, delayMs);
+      cluster.strikeIn(delayMs, () =>
+        cluster.note(`${server.host.name} ${moment}: ${strike(cluster, server, random)}`),
+      );
       return true;
     });
     return { text: `somebody lies in wait until a server ${moment}`, end: cancel };
@@ -129,8 +138,8 @@ export const leadersFall: Fault = (cluster, random) => {
     if (!MOMENTS['is elected'](before, after)) return false;
     const ms = random.between(0, random.chance(0.5) ? 5 : 80);
     const flooded = random.chance(0.7);
-    cluster.clock.setTimeout(() => flooded && flood(server, random), 0);
-    cluster.clock.setTimeout(() => fall(server), ms);
+    if (flooded) cluster.strikeIn(0, () => flood(server, random));
+    cluster.strikeIn(ms, () => fall(server));
     return false;
   });
   return {

@@ -2,7 +2,7 @@
 
 import { consulSettings, type RaftSettings } from '../../../machines/raft/limits.ts';
 import type { RaftNode } from '../../../machines/raft/node.ts';
-import type { RaftConfiguration } from '../../../src/consensus/configuration.ts';
+import { isVoter, type RaftConfiguration } from '../../../src/consensus/configuration.ts';
 import { DEFAULT_DISK, type DiskSettings } from '../../../src/world/simulated/disk.ts';
 import { DEFAULT_LINK, type LinkSettings } from '../../../src/world/simulated/links.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
@@ -58,6 +58,7 @@ export class Cluster {
   readonly #onlooker: Onlooker | undefined;
   readonly #told: ((line: string) => void) | undefined;
   readonly #lurkers = new Set<Lurker>();
+  #healed = false;
 
   constructor({ seed, servers, disk, link, told, onlooker }: ClusterOptions) {
     this.#onlooker = onlooker;
@@ -102,9 +103,17 @@ export class Cluster {
     return () => void this.#lurkers.delete(lurker);
   }
 
+  /** Does harm in `ms`, unless all is healed by then. */
+  strikeIn(ms: number, harm: () => void): void {
+    this.clock.setTimeout(() => {
+      if (!this.#healed) harm();
+    }, ms);
+  }
+
   /** Whatever befell servers, disks, clocks and links is over. */
   heal(): void {
     this.note('healed');
+    this.#healed = true;
     this.#lurkers.clear();
     const { network } = this.simulation;
     network.heal();
@@ -168,7 +177,9 @@ export class Cluster {
   get settled(): boolean {
     const leader = this.leader?.node;
     if (leader === undefined || leader.commitIndex < leader.log.lastIndex) return false;
-    return this.members.every(
+    const { members } = this;
+    if (members.length < (latest(leader)?.servers.length ?? 0)) return false;
+    return members.every(
       ({ node }) =>
         node !== undefined &&
         node.appliedIndex === leader.log.lastIndex &&
@@ -178,9 +189,35 @@ export class Cluster {
 
   /** Servers of the leader's configuration. */
   get members(): readonly SimulatedServer[] {
-    const configuration = this.leader?.node?.configurations.at(-1)?.configuration;
-    const ids = new Set(configuration?.servers.map(({ id }) => id));
+    const ids = new Set(latest(this.leader?.node)?.servers.map(({ id }) => id));
     return this.servers.filter(({ id }) => ids.has(id));
+  }
+
+  /** Whether it is a voter of the leader's configuration. */
+  votes({ id }: SimulatedServer): boolean {
+    const configuration = latest(this.leader?.node);
+    return configuration !== undefined && isVoter(configuration, id);
+  }
+
+  /** Whether a server has lost its disk. */
+  get replaced(): boolean {
+    return this.servers.some(({ replaced }) => replaced);
+  }
+
+  /** What operators do about servers that lost their disk: the old one goes, the new one comes. */
+  readmit(): void {
+    const consensus = this.leader?.consensus;
+    const known = latest(this.leader?.node)?.servers ?? [];
+    for (const { id, address } of this.servers) {
+      const former = known.find((one) => one.address === address && one.id !== id);
+      if (former === undefined || consensus === undefined) continue;
+      const options = { prevIndex: 0 };
+      const exchanged = consensus
+        .removeServer(former.id, options)
+        .then(() => consensus.addVoter(id, address, options));
+      // Who does not lead any more refuses; it is tried again with the next leader.
+      exchanged.catch(() => {});
+    }
   }
 
   /** Where everybody stands, a line each. */
@@ -200,6 +237,10 @@ export class Cluster {
       this.violation = error as Error;
     }
   }
+}
+
+function latest(node: RaftNode | undefined): RaftConfiguration | undefined {
+  return node?.configurations.at(-1)?.configuration;
 }
 
 function standing(node: RaftNode | undefined): string {

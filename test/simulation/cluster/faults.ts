@@ -121,7 +121,7 @@ const crashLoop: Fault = (cluster, random) => {
   const up = (): void => {
     server.start();
     left -= 1;
-    if (left > 0) cluster.clock.setTimeout(down, random.between(0.1, 30));
+    if (left > 0) cluster.strikeIn(random.between(0.1, 30), down);
   };
   down();
   return { text: `${server.host.name} loses power ${CRASHES} times` };
@@ -204,6 +204,21 @@ const diskFails: Fault = (cluster, random) => {
   };
 };
 
+/** Once in a run, while everybody votes: the entries of a majority must not be lost. */
+const diskLost: Fault = (cluster, random) => {
+  const voters = cluster.members.filter((server) => cluster.votes(server));
+  if (voters.length < cluster.servers.length || cluster.replaced) return undefined;
+  const server = victimOf(cluster, random);
+  server.loseDisk();
+  return {
+    text: `${server.host.name} loses its disk, and comes back as ${server.id}`,
+    end: () => {
+      server.start();
+      cluster.readmit();
+    },
+  };
+};
+
 const transfer: Fault = (cluster, random) => {
   const { leader } = cluster;
   if (leader === undefined) return undefined;
@@ -222,7 +237,8 @@ const snapshot: Fault = (cluster, random) => {
 const membership: Fault = (cluster, random) => {
   const { leader } = cluster;
   const consensus = leader?.consensus;
-  if (consensus === undefined) return undefined;
+  // Who takes votes away while a voter is lost for good may be left without a majority.
+  if (consensus === undefined || cluster.replaced) return undefined;
   const { id, address, host } = pick(random, cluster.servers);
   const options = { prevIndex: random.chance(0.2) ? lastChange(leader?.node) : 0 };
   const [text, change] = pick(random, [
@@ -263,6 +279,7 @@ export const FAULTS = {
   diskSlow,
   diskFull,
   diskFails,
+  diskLost,
   transfer,
   snapshot,
   membership,

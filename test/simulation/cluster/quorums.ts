@@ -13,15 +13,25 @@ import {
 } from '../../../src/consensus/configuration.ts';
 import { SafetyViolation } from './violation.ts';
 
+interface PendingVote {
+  readonly term: number;
+  readonly votedFor: string;
+  /** Sequence number of the write that makes it durable. */
+  readonly after: number;
+}
+
 export class Quorums {
   /** The latest step of each server, also of those that are down: what was durable still is. */
   readonly #nodes = new Map<string, RaftNode>();
   /** Durable votes, by server and term. */
   readonly #votes = new Map<string, string>();
 
+  /** Votes on their way to disk, by server. A newer term does not take them back. */
+  readonly #pending = new Map<string, PendingVote[]>();
+
   stepped(id: string, before: RaftNode | undefined, after: RaftNode): void {
     this.#nodes.set(id, after);
-    if (after.votedFor !== '' && after.persistDone >= after.hardStateIssued) this.#voted(id, after);
+    this.#votesOf(id, before, after);
     if (after.role !== 'leader') return;
     if (before?.role !== 'leader') this.#elected(id, after);
     if (before === undefined || after.commitIndex <= before.commitIndex) return;
@@ -29,7 +39,18 @@ export class Quorums {
     this.#committed(id, after, latest(before.configurations));
   }
 
-  #voted(id: string, { term, votedFor }: RaftNode): void {
+  #votesOf(id: string, before: RaftNode | undefined, after: RaftNode): void {
+    const { term, votedFor, hardStateIssued, persistDone } = after;
+    const pending = before === undefined ? [] : (this.#pending.get(id) ?? []);
+    if (votedFor !== '' && (before?.votedFor !== votedFor || before.term !== term)) {
+      pending.push({ term, votedFor, after: hardStateIssued });
+    }
+    for (const vote of pending) if (vote.after <= persistDone) this.#voted(id, vote);
+    const left = pending.filter((vote) => vote.after > persistDone);
+    this.#pending.set(id, left);
+  }
+
+  #voted(id: string, { term, votedFor }: PendingVote): void {
     const key = `${id}@${term}`;
     const other = this.#votes.get(key);
     if (other !== undefined && other !== votedFor) {

@@ -74,6 +74,7 @@ export class SimulatedServer {
   readonly #observer: ServerObserver;
   #life: Life | undefined;
   #lives = 0;
+  #disks = 1;
 
   constructor(
     simulation: Simulation,
@@ -135,6 +136,19 @@ export class SimulatedServer {
     this.#life?.gone.abort();
     this.#life = undefined;
     this.host[how]();
+  }
+
+  /** Power fails, and there is a new disk when it is back: nothing tells that server who it was. */
+  loseDisk(): void {
+    this.end('crash');
+    this.host.disk.wipe();
+    this.#disks += 1;
+    this.id = `${this.host.name}-${this.#disks}`;
+  }
+
+  /** Whether this is no longer the server that the group was founded with. */
+  get replaced(): boolean {
+    return this.#disks > 1;
   }
 
   /** Calls an endpoint of this server, as a client that has it for its own. */
