@@ -15,6 +15,13 @@ interface KnownEntry {
   readonly termBefore: number | undefined;
 }
 
+interface CommittedEntry {
+  readonly term: number;
+  readonly data: string;
+  /** Of the leader that committed it. */
+  readonly inTerm: number;
+}
+
 interface Delivered {
   readonly type: string;
   readonly entries?: readonly { readonly index: number; readonly data: Uint8Array }[];
@@ -25,7 +32,7 @@ export class Invariants {
   readonly #leaders = new Map<number, string>();
   readonly #terms = new Map<string, number>();
   readonly #entries = new Map<string, KnownEntry>();
-  readonly #committed = new Map<number, { readonly term: number; readonly data: string }>();
+  readonly #committed = new Map<number, CommittedEntry>();
   readonly #appliedThrough = new Map<string, number>();
   #commitMax = 0;
   /** Steps that were checked. */
@@ -100,7 +107,9 @@ export class Invariants {
       throw new SafetyViolation(`I1: term ${node.term} has leaders ${other} and ${id}`);
     }
     this.#leaders.set(node.term, id);
-    for (const [index, { term }] of this.#committed) {
+    for (const [index, { term, inTerm }] of this.#committed) {
+      // Who was stopped while it was elected leads a term that is over: it knows nothing of later ones.
+      if (inTerm >= node.term) continue;
       if (index <= node.log.snapshot.index || node.log.termAt(index) === term) continue;
       throw new SafetyViolation(`I4: leader ${id} of term ${node.term} lacks committed ${index}`);
     }
@@ -135,7 +144,7 @@ export class Invariants {
     const data = contentOf(entry);
     const known = this.#committed.get(index);
     if (known === undefined) {
-      this.#committed.set(index, { term: entry.Term, data });
+      this.#committed.set(index, { term: entry.Term, data, inTerm: node.term });
       this.#commitMax = Math.max(this.#commitMax, index);
     } else if (known.term !== entry.Term || (known.data !== data && entry.Term > 1)) {
       throw new SafetyViolation(`I5: ${id} commits another entry at ${index} than was committed`);

@@ -9,6 +9,8 @@ export class SafetyViolation extends Error {
 interface Committed {
   readonly term: number;
   readonly data: string;
+  /** Of the leader that committed it. */
+  readonly inTerm: number;
 }
 
 export class RaftChecker {
@@ -66,7 +68,9 @@ export class RaftChecker {
       throw new SafetyViolation(`term ${node.term} has leaders ${other} and ${id}`);
     }
     this.#leaders.set(node.term, id);
-    for (const [index, { term }] of this.#committed) {
+    for (const [index, { term, inTerm }] of this.#committed) {
+      // An election that took longer than the next one is none of a later leader.
+      if (inTerm >= node.term) continue;
       if (index <= node.log.snapshot.index) continue;
       if (node.log.termAt(index) === term) continue;
       throw new SafetyViolation(`leader ${id} of term ${node.term} lacks committed ${index}`);
@@ -79,7 +83,7 @@ export class RaftChecker {
     const data = `${entry.Type}:${Buffer.from(entry.Data ?? []).toString('latin1')}`;
     const known = this.#committed.get(index);
     if (known === undefined) {
-      this.#committed.set(index, { term: entry.Term, data });
+      this.#committed.set(index, { term: entry.Term, data, inTerm: node.term });
       this.#commitMax = Math.max(this.#commitMax, index);
       if (entry.Type === 0) this.#commands.push({ index, data: data.slice(2) });
     } else if (known.term !== entry.Term || known.data !== data) {
