@@ -79,11 +79,22 @@ const floodedAndCutOff: Strike = (cluster, server, random) => {
   return `it is told to write ${count} keys, and ${cutOff(cluster, server, random)}`;
 };
 
-const stopped: Strike = (_, { host }, random) => {
-  const ms = random.between(500, 4_000);
+const stopped: Strike = (cluster, server, random) =>
+  `it is ${stop(cluster, server, random.between(500, 4_000), random)}`;
+
+/** Half of the time it is alone as well when it goes on: nobody tells it what it has missed. */
+export function stop(
+  { simulation, clock }: Cluster,
+  { host }: SimulatedServer,
+  ms: number,
+  random: SeededRandom,
+): string {
   host.freeze(ms);
-  return `it is stopped for ${ms.toFixed(0)} ms`;
-};
+  if (random.chance(0.5)) return `stopped for ${ms.toFixed(0)} ms`;
+  simulation.network.isolate(host.name);
+  clock.setTimeout(() => simulation.network.heal(), ms + random.between(50, 500));
+  return `stopped for ${ms.toFixed(0)} ms, and cut off`;
+}
 
 const STRIKES = [
   losesPower,

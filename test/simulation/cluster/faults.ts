@@ -2,7 +2,7 @@
 
 import type { RaftNode } from '../../../machines/raft/node.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
-import { ambush, leadersFall } from './ambushes.ts';
+import { ambush, leadersFall, stop } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
 import { flood } from './flood.ts';
 import type { SimulatedServer } from './server.ts';
@@ -133,10 +133,9 @@ const flooded: Fault = ({ leader }, random) => {
 };
 
 const frozen: Fault = (cluster, random) => {
-  const { host } = victimOf(cluster, random);
-  const ms = random.between(50, 4_000);
-  host.freeze(ms);
-  return { text: `${host.name} is stopped for ${ms.toFixed(0)} ms` };
+  const server = victimOf(cluster, random);
+  const how = stop(cluster, server, random.between(50, 4_000), random);
+  return { text: `${server.host.name} is ${how}` };
 };
 
 const clockJumps: Fault = (cluster, random) => {
