@@ -147,7 +147,8 @@ class ConsensusFacade implements Consensus {
     return new Promise((resolve, reject) => {
       this.#batch.push({ kind, data, extensions, reply: replyTo(resolve, reject) });
       if (this.#batch.length > 1) return;
-      queueMicrotask(() => {
+      // At the end of the turn, not of this callback: each caller comes in on a socket of its own.
+      this.#deps.clock.setTimeout(() => {
         const proposals = this.#batch;
         this.#batch = [];
         const refuse = (error: Error): void => {
@@ -155,7 +156,7 @@ class ConsensusFacade implements Consensus {
         };
         const reply = { answer: () => {}, refuse };
         this.#deps.post.send('raft', { type: 'proposals.submitted', proposals, reply });
-      });
+      }, 0);
     });
   }
 
