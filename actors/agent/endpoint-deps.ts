@@ -41,6 +41,7 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
       enabled: base.plan.connect.enabled,
       primary: base.plan.datacenter === base.plan.primaryDatacenter,
     },
+    autoEncrypt: base.plan.autoEncrypt.allowTls ? base.tls : null,
     store: sources.store,
     rpc: sources.rpc,
     log: base.log.child('rpc-endpoints'),

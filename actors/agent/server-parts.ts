@@ -20,11 +20,12 @@ import {
   CONSUL_SERVICE,
   SERF_CHECK_ID,
 } from '../../src/reconcile/catalog-difference.ts';
+import { insecureEndpoints } from '../../src/rpc/endpoints/auto-encrypt.ts';
 import { serverEndpoints } from '../../src/rpc/endpoints/index.ts';
 import { STATUS_PEERS } from '../../src/rpc/methods/status.ts';
 import { serveSnapshot } from '../../src/rpc/server/snapshot-conversation.ts';
 import { createSnapshots, type SnapshotCaller } from '../../src/rpc/snapshots.ts';
-import { checksOf, nodeByName, nodeServices, sessions } from '../../src/store/index.ts';
+import { caRoots, checksOf, nodeByName, nodeServices, sessions } from '../../src/store/index.ts';
 import type { Store } from '../../src/store/store.ts';
 import { checkFreePort } from '../../src/world/free-port.ts';
 import type { Endpoint } from '../../src/world/world.ts';
@@ -82,17 +83,19 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
   const board: AutopilotBoard = { state: null };
   const autopilot = autopilotDuty(base, raft, rpc, board);
   const federation = federationParts(base, raft, rpc, [autopilot]);
-  const methods = serverEndpoints(
-    endpointDeps({
-      ...raft,
-      base,
-      rpc: rpc.router.forwarder,
-      router: () => rpc.router.view(),
-      autopilot: board,
-      federationStatesSupported: () => federation.supported(),
-    }),
-  );
-  for (const method of methods) rpc.server.registry.add(method);
+  const deps = endpointDeps({
+    ...raft,
+    base,
+    rpc: rpc.router.forwarder,
+    router: () => rpc.router.view(),
+    autopilot: board,
+    federationStatesSupported: () => federation.supported(),
+  });
+  for (const method of serverEndpoints(deps)) rpc.server.registry.add(method);
+  for (const method of insecureEndpoints(deps)) rpc.server.insecureRegistry.add(method);
+  if (base.plan.autoEncrypt.allowTls) {
+    base.tls.trustMesh(() => caRoots(raft.store.view()).result.map(({ RootCert }) => RootCert));
+  }
   const federated = base.plan.connect.meshGatewayWanFederation;
   const wanPort = base.plan.ports.serfWan;
   const wan = wanPort === null ? undefined : await wanParts(base, wanPort, WAN_LISTENERS);

@@ -9,6 +9,7 @@ import type {
   ConnectionEvent,
   PortProtocol,
   PortRules,
+  TlsMode,
 } from '../../machines/port/connection.types.ts';
 import type { Post } from '../../machines/routes.ts';
 import { textOf } from '../../src/error-text.ts';
@@ -17,7 +18,13 @@ import { receivePackets } from '../../src/port/packet-link.ts';
 import { RefusalLog } from '../../src/port/refusal-log.ts';
 import { WatchedStream } from '../../src/port/watched-stream.ts';
 import type { TlsConfigurator } from '../../src/tls/configurator.ts';
-import type { ByteStream, Clock, Network, TimerId } from '../../src/world/world.ts';
+import type {
+  ByteStream,
+  Clock,
+  Network,
+  TimerId,
+  TlsServerOptions,
+} from '../../src/world/world.ts';
 
 /** Connections that may wait to be sorted; more are closed at once. */
 export const UNSORTED_MAX = 4_096;
@@ -30,6 +37,8 @@ export const PER_CLIENT_MAX = 100;
 export interface RpcDoor {
   serveSingle(stream: ByteStream): void;
   serveMulti(stream: ByteStream): void;
+  /** For peers that have shown no certificate, whatever the settings demand. */
+  serveInsecure(stream: ByteStream): void;
 }
 
 /** Counts since the start, but for the two that say how many are there now. */
@@ -51,6 +60,7 @@ export function createPortCounts(): PortCounts {
       'rpc-single': 0,
       raft: 0,
       'rpc-multi': 0,
+      'rpc-insecure': 0,
       snapshot: 0,
       'gossip-packet': 0,
       'gossip-stream': 0,
@@ -193,16 +203,15 @@ export class PortConnections {
     });
   }
 
-  async #startTls(id: number, connection: Unsorted, mode: 'type byte' | 'native'): Promise<void> {
+  async #startTls(id: number, connection: Unsorted, mode: TlsMode): Promise<void> {
     const { tls, network } = this.#options;
     const timeoutMs = this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS;
-    const native = mode === 'native';
-    const options = native ? tls.incomingAlpn(timeoutMs) : tls.incomingRpc(timeoutMs);
+    const options = tlsOptions(tls, mode, timeoutMs);
     if (options === undefined) {
       connection.send({ type: 'tls.failed', text: 'there is no certificate any more' });
       return;
     }
-    giveBack(connection, native ? 0 : 1);
+    giveBack(connection, mode === 'native' ? 0 : 1);
     try {
       const secure = await network.tlsServer(connection.stream, options);
       if (!this.#unsorted.has(id)) {
@@ -214,7 +223,7 @@ export class PortConnections {
       connection.send({
         type: 'tls.established',
         alpn: secure.tls?.alpn ?? null,
-        fromSameClient: this.#countOf(certificateKey(secure)),
+        fromSameClient: this.#countOf(clientKey(secure)),
         ...this.#raftRefusal(connection),
       });
     } catch (error) {
@@ -235,9 +244,8 @@ export class PortConnections {
     const { counts } = this.#options;
     giveBack(connection, 1);
     this.#settle(id, connection);
-    const native = (connection.stream.tls?.alpn ?? null) !== null;
     const counted = protocol !== 'gossip-packet' && protocol !== 'gossip-stream';
-    const key = native ? certificateKey(connection.stream) : addressKey(connection.stream);
+    const key = clientKey(connection.stream);
     if (counted) this.#openByClient.set(key, this.#countOf(key) + 1);
     const stream = new WatchedStream(connection.stream, () => {
       this.#open.delete(stream);
@@ -259,6 +267,9 @@ export class PortConnections {
         break;
       case 'rpc-multi':
         rpc.serveMulti(stream);
+        break;
+      case 'rpc-insecure':
+        rpc.serveInsecure(stream);
         break;
       case 'raft':
         post.send('raft', { type: 'raft.accepted', stream });
@@ -326,6 +337,19 @@ function giveBack(connection: Unsorted, consumed: number): void {
   connection.head = undefined;
   if (head !== undefined && head.length > consumed) stream.unshift(head.subarray(consumed));
 }
+
+function tlsOptions(
+  tls: TlsConfigurator,
+  mode: TlsMode,
+  timeoutMs: number,
+): TlsServerOptions | undefined {
+  if (mode === 'native') return tls.incomingAlpn(timeoutMs);
+  return mode === 'insecure' ? tls.incomingInsecure(timeoutMs) : tls.incomingRpc(timeoutMs);
+}
+
+/** Through gateways everybody has one address; only there the certificate tells who it is. */
+const clientKey = (stream: ByteStream): string =>
+  (stream.tls?.alpn ?? null) === null ? addressKey(stream) : certificateKey(stream);
 
 const addressKey = (stream: ByteStream): string => `address ${stream.remote.address}`;
 

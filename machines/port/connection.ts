@@ -14,6 +14,7 @@ import type {
   ConnectionInput,
   PortProtocol,
   PortRules,
+  TlsMode,
 } from './connection.types.ts';
 
 /** The highest byte that is a type byte (Consul up to 1.15); above it a TLS record begins. */
@@ -44,7 +45,6 @@ export const REFUSALS = {
   plaintext: 'Non-TLS connection attempted with VerifyIncoming set',
   noTls: 'TLS connection attempted, server not configured for TLS',
   innerTls: 'TLS connection attempting to establish inner TLS connection',
-  insecure: 'insecure TLS is not served',
   protocol: 'discarding RPC for unknown negotiated protocol',
   tooMany: 'rejecting RPC conn from because rpc_max_conns_per_client exceeded',
   gossip: 'WAN federation via mesh gateways is disabled',
@@ -55,6 +55,7 @@ type Verdict =
   | { readonly do: 'hand over'; readonly protocol: PortProtocol }
   | { readonly do: 'native tls' }
   | { readonly do: 'inner tls' }
+  | { readonly do: 'insecure tls' }
   | { readonly do: 'refuse'; readonly reason: string };
 
 const refuse = (reason: string): Verdict => ({ do: 'refuse', reason });
@@ -81,9 +82,19 @@ function judgeFirstByte(event: ByteSeen, rules: PortRules): Verdict {
   const { byte } = event;
   if (byte > TYPE_BYTE_MAX && rules.nativeTls) return { do: 'native tls' };
   if (byte === TLS_BYTE) return rules.typeByteTls ? { do: 'inner tls' } : refuse(REFUSALS.noTls);
-  if (byte === INSECURE_TLS_BYTE) return refuse(REFUSALS.insecure);
+  if (byte === INSECURE_TLS_BYTE) {
+    return rules.typeByteTls ? { do: 'insecure tls' } : refuse(REFUSALS.noTls);
+  }
   if (rules.refusesPlaintext) return refuse(REFUSALS.plaintext);
   return judgeTypeByte(event, rules);
+}
+
+/** Inside insecure TLS nothing is announced: there is one thing that can be spoken. */
+function judgeInsecure(
+  event: Extract<ConnectionEvent, { type: 'tls.established' }>,
+  rules: PortRules,
+): Verdict {
+  return handOver('rpc-insecure', rules, event);
 }
 
 /** What the byte inside TLS means. */
@@ -106,11 +117,15 @@ function judgeAlpn(
   return protocol === undefined ? refuse(REFUSALS.protocol) : handOver(protocol, rules, event);
 }
 
-type Judge = 'first byte' | 'inner byte' | 'alpn';
+type Judge = 'first byte' | 'inner byte' | 'alpn' | 'insecure';
 
 /** One verdict for guards and for the context, so that they cannot differ. */
 function verdict(judge: Judge, context: ConnectionContext, event: ConnectionEvent): Verdict {
-  if (judge === 'alpn' && event.type === 'tls.established') return judgeAlpn(event, context.rules);
+  if (event.type === 'tls.established') {
+    return judge === 'insecure'
+      ? judgeInsecure(event, context.rules)
+      : judgeAlpn(event, context.rules);
+  }
   if (event.type !== 'byte.seen') throw new Error(`${judge} cannot be judged by ${event.type}`);
   return judge === 'first byte'
     ? judgeFirstByte(event, context.rules)
@@ -126,7 +141,7 @@ const s = setup({
   actions: {
     /** Read one byte; inside TLS it is consumed like every type byte. */
     sniff: (_, _params: { readonly id: number }) => {},
-    startTls: (_, _params: { readonly id: number; readonly mode: 'type byte' | 'native' }) => {},
+    startTls: (_, _params: { readonly id: number; readonly mode: TlsMode }) => {},
     handOver: (_, _params: { readonly id: number; readonly protocol: PortProtocol | null }) => {},
     refuse: (_, _params: { readonly id: number; readonly reason: string }) => {},
     forget: (_, _params: { readonly id: number }) => {},
@@ -169,6 +184,7 @@ export const connectionMachine = s.createMachine({
         'byte.seen': [
           { guard: says('first byte', 'native tls'), target: 'securing.natively' },
           { guard: says('first byte', 'inner tls'), target: 'securing.byTypeByte' },
+          { guard: says('first byte', 'insecure tls'), target: 'securing.insecurely' },
           {
             guard: says('first byte', 'hand over'),
             target: 'handedOver',
@@ -208,6 +224,23 @@ export const connectionMachine = s.createMachine({
             params: ({ context }) => ({ id: context.id, mode: 'type byte' as const }),
           },
           on: { 'tls.established': '#connection.sniffingInside' },
+        },
+        /** For those who have no certificate yet and come for one. */
+        insecurely: {
+          entry: {
+            type: 'startTls',
+            params: ({ context }) => ({ id: context.id, mode: 'insecure' as const }),
+          },
+          on: {
+            'tls.established': [
+              {
+                guard: says('insecure', 'hand over'),
+                target: '#connection.handedOver',
+                actions: judged('insecure'),
+              },
+              { target: '#connection.refused', actions: judged('insecure') },
+            ],
+          },
         },
       },
     },

@@ -5,15 +5,19 @@ export type PortProtocol =
   | 'rpc-single'
   | 'raft'
   | 'rpc-multi'
+  | 'rpc-insecure'
   | 'snapshot'
   | 'gossip-packet'
   | 'gossip-stream';
+
+/** What came before a handshake: type byte 3, nothing, or type byte 7. */
+export type TlsMode = 'type byte' | 'native' | 'insecure';
 
 /** What the server's TLS material and settings allow; fixed for the life of the connection. */
 export interface PortRules {
   /** A CA pool and an own certificate: a ClientHello is then taken without a byte in front. */
   readonly nativeTls: boolean;
-  /** There is a certificate to serve type byte 3 with. */
+  /** There is a certificate to serve type bytes 3 and 7 with. */
   readonly typeByteTls: boolean;
   /** Connections must be TLS (`verify_incoming`). */
   readonly refusesPlaintext: boolean;
@@ -46,7 +50,7 @@ export type ConnectionEvent =
   | {
       readonly type: 'tls.established';
       readonly alpn: string | null;
-      /** Connections that the same certificate has handed over and open. */
+      /** Connections that the same certificate has handed over and open; or address, without one. */
       readonly fromSameClient: number;
       readonly raftRefusal?: string;
     }

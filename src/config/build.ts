@@ -67,6 +67,12 @@ export function buildPlan(merged: Fragment, mode: Mode, host: HostFacts): BuiltP
     raft: raftOf(settings),
     limits: limitsOf(settings),
     connect,
+    autoEncrypt: {
+      allowTls: settings.bool('auto_encrypt.allow_tls') ?? false,
+      tls: settings.bool('auto_encrypt.tls') ?? false,
+      dnsNames: settings.list('auto_encrypt.dns_san'),
+      ipAddresses: settings.list('auto_encrypt.ip_san'),
+    },
     leave: {
       onTerminate: settings.bool('leave_on_terminate') ?? !server,
       skipOnInterrupt: settings.bool('skip_leave_on_interrupt') ?? server,

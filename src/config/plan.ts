@@ -23,6 +23,7 @@ export interface AgentPlan {
   readonly raft: RaftPlan;
   readonly limits: LimitPlan;
   readonly connect: ConnectPlan;
+  readonly autoEncrypt: AutoEncryptPlan;
   readonly leave: LeavePlan;
   readonly http: HttpPlan;
   readonly telemetry: TelemetryPlan;
@@ -164,6 +165,18 @@ export interface ConnectPlan {
   readonly meshGatewayWanFederation: boolean;
   readonly caProvider: string;
   readonly caConfig: unknown;
+}
+
+/** Certificates that client agents get from servers. */
+export interface AutoEncryptPlan {
+  /** On servers: they are given. */
+  readonly allowTls: boolean;
+  /** On clients: one is asked for before anything else. */
+  readonly tls: boolean;
+  /** Names that the own certificate is to have beyond the node's. */
+  readonly dnsNames: readonly string[];
+  /** IP addresses beyond loopback. */
+  readonly ipAddresses: readonly string[];
 }
 
 export interface LeavePlan {

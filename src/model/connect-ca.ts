@@ -61,6 +61,18 @@ export const IssuedCert = struct({
 });
 export type IssuedCert = TypeOf<typeof IssuedCert>;
 
+/** What an agent gets that asks for its certificate (`AutoEncrypt.Sign`). */
+export const SignedResponse = struct({
+  IssuedCert,
+  ConnectCARoots: IndexedCARoots,
+  /** PEM texts of the CAs that the server was configured with. */
+  ManualCARoots: slice(str),
+  /** Base64 of the LAN pool's key; Consul 1.9 leaves it empty. */
+  GossipKey: str,
+  VerifyServerHostname: bool,
+});
+export type SignedResponse = TypeOf<typeof SignedResponse>;
+
 export const CAConfiguration = struct({
   ClusterID: str,
   Provider: str,

@@ -4,6 +4,7 @@
  * (reload); connections made earlier keep what they have.
  */
 
+import { X509Certificate } from 'node:crypto';
 import type { TlsClientOptions, TlsFacts, TlsIdentity, TlsServerOptions } from '../world/world.ts';
 
 export interface TlsSettings {
@@ -48,6 +49,7 @@ const CLIENT_AUTH_OID = '1.3.6.1.5.5.7.3.2';
 export class TlsConfigurator {
   readonly #settings: TlsSettings;
   #material: TlsMaterial;
+  #meshRoots: () => readonly string[] = () => [];
 
   constructor(settings: TlsSettings, material: TlsMaterial) {
     this.#settings = settings;
@@ -57,6 +59,24 @@ export class TlsConfigurator {
   /** Replaces certificates; connections made from now on use them. */
   update(material: TlsMaterial): void {
     this.#material = material;
+  }
+
+  /**
+   * From now on certificates of the mesh's authority are trusted too (`auto_encrypt.allow_tls`), by
+   * the PEM texts that `roots` answers at each connection. They never make anybody a server.
+   */
+  trustMesh(roots: () => readonly string[]): void {
+    this.#meshRoots = roots;
+  }
+
+  /** PEM texts of the configured CAs, without those of the mesh. */
+  configuredCaPem(): readonly string[] {
+    return this.#material.caPem;
+  }
+
+  /** Whether dials ask for the name of a server. */
+  verifiesServerHostname(): boolean {
+    return this.#settings.verifyServerHostname;
   }
 
   /** A CA pool and an own certificate: what native TLS needs, in and out. */
@@ -71,15 +91,12 @@ export class TlsConfigurator {
 
   /** For type byte 3; `undefined` when there is no certificate to serve. */
   incomingRpc(handshakeTimeoutMs: number): TlsServerOptions | undefined {
-    const { caPem, identity } = this.#material;
-    if (identity === undefined) return undefined;
-    return {
-      caPem,
-      identity,
-      clientCertificate: this.refusesPlaintext() ? 'require' : 'none',
-      minVersion: this.#settings.minVersion,
-      handshakeTimeoutMs,
-    };
+    return this.#withoutAlpn(this.refusesPlaintext() ? 'require' : 'none', handshakeTimeoutMs);
+  }
+
+  /** For type byte 7: no client certificate is asked for, whatever the settings say. */
+  incomingInsecure(handshakeTimeoutMs: number): TlsServerOptions | undefined {
+    return this.#withoutAlpn('none', handshakeTimeoutMs);
   }
 
   /** For native TLS: mutual whatever the settings say; `undefined` when not capable. */
@@ -87,7 +104,7 @@ export class TlsConfigurator {
     const { caPem, identity } = this.#material;
     if (identity === undefined || caPem.length === 0) return undefined;
     return {
-      caPem,
+      caPem: this.#trusted(),
       identity,
       clientCertificate: 'require',
       alpn: ALPN_SERVER_ORDER,
@@ -138,7 +155,8 @@ export class TlsConfigurator {
 
   /**
    * Whether the holder of a connection's certificate is a server of the own datacenter, which alone
-   * may speak raft. Returns why not. Asked only where a client certificate was demanded: on a port
+   * may speak raft. Names in certificates of the mesh are what their owners asked for and prove
+   * nothing. Returns why not. Asked only where a client certificate was demanded: on a port
    * that also takes plaintext there is nothing to check.
    */
   raftRefusal(tls: TlsFacts): string | undefined {
@@ -146,8 +164,35 @@ export class TlsConfigurator {
     const names = tls.peer?.dnsNames ?? [];
     const usages = tls.peer?.extendedKeyUsage ?? [];
     const named = names.some((name) => name.toLowerCase() === wanted.toLowerCase());
-    if (named && usages.includes(CLIENT_AUTH_OID)) return undefined;
+    const proven = this.#isOfConfiguredCa(tls.peer?.rootFingerprint);
+    if (named && proven && usages.includes(CLIENT_AUTH_OID)) return undefined;
     return `AuthorizeServerConn failed certificate validation for certificate with a SAN.DNSName of [${names.join(' ')}]`;
+  }
+
+  #isOfConfiguredCa(rootFingerprint: string | undefined): boolean {
+    // Nobody else is trusted: what was verified is of the configured CAs.
+    if (this.#meshRoots().length === 0) return true;
+    return this.#material.caPem.some((pem) => fingerprintsOf(pem).includes(rootFingerprint ?? ''));
+  }
+
+  #trusted(): readonly string[] {
+    return [...this.#material.caPem, ...this.#meshRoots()];
+  }
+
+  #withoutAlpn(
+    clientCertificate: TlsServerOptions['clientCertificate'],
+    handshakeTimeoutMs: number,
+  ): TlsServerOptions | undefined {
+    const { identity } = this.#material;
+    if (identity === undefined) return undefined;
+    const { minVersion } = this.#settings;
+    return {
+      caPem: this.#trusted(),
+      identity,
+      clientCertificate,
+      minVersion,
+      handshakeTimeoutMs,
+    };
   }
 
   #clientBasis(handshakeTimeoutMs: number): Omit<TlsClientOptions, 'verify'> {
@@ -159,4 +204,12 @@ export class TlsConfigurator {
       handshakeTimeoutMs,
     };
   }
+}
+
+/** SHA-256 of the certificates in a PEM text, lower-case hex. */
+function fingerprintsOf(pem: string): readonly string[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) =>
+    new X509Certificate(block).fingerprint256.replaceAll(':', '').toLowerCase(),
+  );
 }

@@ -96,6 +96,8 @@ export interface PeerCertificate {
   readonly dnsNames: readonly string[];
   /** SHA-256 of the DER, lower-case hex. */
   readonly fingerprint: string;
+  /** The same of the root that its chain ends at; absent where that is not known. */
+  readonly rootFingerprint?: string;
   /** Extended key usages as dotted OIDs. */
   readonly extendedKeyUsage: readonly string[];
 }

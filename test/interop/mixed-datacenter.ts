@@ -45,8 +45,9 @@ export interface MixedOptions {
   readonly subnet: number;
   readonly servers: readonly Maker[];
   readonly clients: readonly Maker[];
-  /** Gossip keys, and certificates that everyone has to show. */
-  readonly security: 'open' | 'closed';
+  /** `closed`: gossip keys, and certificates that everyone has to show. `given`: the same, but that
+   * clients start with none and get theirs from the servers. */
+  readonly security: 'open' | 'closed' | 'given';
 }
 
 /** An agent that is started and ended; what it kept on disk stays. */
@@ -181,7 +182,7 @@ export class MixedDatacenter {
     this.#options = options;
     this.folder = this.#temporary.path;
     this.consul = options.consul;
-    const closed = options.security === 'closed';
+    const closed = options.security !== 'open';
     this.encrypt = closed ? randomBytes(32).toString('base64') : null;
     this.#ca = closed ? createCa({ days: CERTIFICATE_DAYS }, making()) : null;
     if (this.#ca !== null) writeFileSync(join(this.folder, 'ca.pem'), this.#ca.certPem);
@@ -287,6 +288,14 @@ export class MixedDatacenter {
 
   #tls(name: string, role: Role): Readonly<Record<string, unknown>> {
     if (this.#ca === null) return {};
+    const given = this.#options.security === 'given';
+    const common = {
+      ca_file: join(this.folder, 'ca.pem'),
+      verify_incoming: true,
+      verify_outgoing: true,
+      verify_server_hostname: true,
+    };
+    if (given && role === 'client') return { ...common, auto_encrypt: { tls: true } };
     const own = `${role}.${DATACENTER}.consul`;
     const request = {
       commonName: own,
@@ -303,12 +312,10 @@ export class MixedDatacenter {
     writeFileSync(certFile, issued.certPem);
     writeFileSync(keyFile, issued.keyPem);
     return {
-      ca_file: join(this.folder, 'ca.pem'),
+      ...common,
+      ...(given ? { auto_encrypt: { allow_tls: true } } : {}),
       cert_file: certFile,
       key_file: keyFile,
-      verify_incoming: true,
-      verify_outgoing: true,
-      verify_server_hostname: true,
     };
   }
 }

@@ -5,6 +5,7 @@ import { REFUSALS } from '../../machines/port/connection.ts';
 import { RpcPool } from '../../src/rpc/client/pool.ts';
 import { createDialer } from '../../src/rpc/dialer.ts';
 import { TlsConfigurator } from '../../src/tls/configurator.ts';
+import { createCa, createCertificate } from '../../src/tls/pki/certificate.ts';
 import { encode } from '../../src/wire/msgpack/schema.ts';
 import { encodeRequest } from '../../src/wire/rpc/headers.ts';
 import { encodePacketFrame } from '../../src/wire/wanfed/packets.ts';
@@ -243,6 +244,57 @@ describe('the server port', () => {
     await until(() => refused.closed() || refused.ended());
     expect(String(reasons(fixture)[1])).toMatch(/^AuthorizeServerConn failed/);
     pool.close();
+  });
+
+  it('serves other methods on byte 7, to whoever has no certificate yet', async () => {
+    const fixture = await open({ settings: { verifyIncoming: true } });
+    const plain = await fixture.connect();
+    plain.write(Uint8Array.of(7));
+    const stream = await fixture.world.network.tlsClient(plain, {
+      caPem: [CA],
+      servername: 'server.dc1.consul',
+      verify: 'name',
+      minVersion: 'TLSv1.2',
+      handshakeTimeoutMs: 2000,
+    });
+    const got = collect(stream);
+    stream.write(request('nobody'));
+    await until(() => got.ended());
+    expect(got.bytes().toString()).toContain("rpc: can't find service Test.Echo");
+    expect(fixture.counts.handedOver).toMatchObject({ 'rpc-insecure': 1, 'rpc-single': 0 });
+  });
+
+  it('trusts certificates of the mesh like others, except to speak raft', async () => {
+    const fixture = await open({ settings: { verifyIncoming: true } });
+    const { random, clock } = fixture.world;
+    const making = { random, nowMs: clock.now() };
+    const mesh = createCa({ days: 1 }, making);
+    const name = 'server.dc1.consul';
+    const pretender = createCertificate(
+      {
+        commonName: name,
+        days: 1,
+        dnsNames: [name],
+        ipAddresses: [],
+        extendedUsage: ['serverAuth', 'clientAuth'],
+      },
+      mesh,
+      making,
+    );
+    const alpn = (protocol: string) => ({ alpn: [protocol], identity: pretender });
+    const untrusted = collect(await fixture.connectTls(alpn('consul/rpc-single')));
+    await until(() => untrusted.closed() || untrusted.ended());
+    fixture.tls.trustMesh(() => [mesh.certPem]);
+    const stream = await fixture.connectTls(alpn('consul/rpc-single'));
+    const got = collect(stream);
+    stream.write(request('trusted'));
+    await until(() => got.bytes().includes('trusted'));
+    const refused = collect(await fixture.connectTls(alpn('consul/raft')));
+    await until(() => refused.closed() || refused.ended());
+    expect(String(reasons(fixture).at(-1))).toMatch(/^AuthorizeServerConn failed/);
+    await fixture.connectTls({ alpn: ['consul/raft'] });
+    await until(() => fixture.taken.length === 1);
+    expect(fixture.taken[0]?.type).toBe('raft.accepted');
   });
 
   it('refuses a connection too many of one address, but never gossip', async () => {

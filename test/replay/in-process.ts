@@ -117,6 +117,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
     serverName: () => NODE,
     federationStatesSupported: () => true,
     fireEvent: async () => {},
+    autoEncrypt: null,
     connect: { enabled: true, primary: true },
     keys: { lan: noGossip, wan: null },
     datacenterMaps: () => [],

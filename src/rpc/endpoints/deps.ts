@@ -79,10 +79,19 @@ export interface KeyAnswers {
 
 export type KeyChange = (order: KeyOrder) => Promise<KeyAnswers>;
 
+/** What an agent is told along with its first certificate. */
+export interface AutoEncryptFacts {
+  /** PEM texts of the CAs that this server was configured with. */
+  configuredCaPem(): readonly string[];
+  verifiesServerHostname(): boolean;
+}
+
 export interface EndpointDeps {
   readonly datacenter: string;
   /** The mesh: whether there is one, and whether its authority is that of this datacenter. */
   readonly connect: { readonly enabled: boolean; readonly primary: boolean };
+  /** Certificates for agents that have none yet; `null` unless `auto_encrypt.allow_tls` is set. */
+  readonly autoEncrypt: AutoEncryptFacts | null;
   readonly store: StoreSource;
   /** Calls other servers: those of other datacenters, and the leader. */
   readonly rpc: RpcCaller;

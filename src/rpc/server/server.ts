@@ -18,6 +18,8 @@ export const SESSION_REQUEST_BYTES_MAX = 256 * 1024 * 1024;
 export interface RpcServerOptions {
   readonly clock: Clock;
   readonly methods: readonly ServedMethod[];
+  /** What those may call who have shown no certificate where one is demanded; default: nothing. */
+  readonly insecureMethods?: readonly ServedMethod[];
   /** Answers a request; the default calls the method's own handler. The router forwards here. */
   readonly dispatch?: (
     served: ServedMethod,
@@ -37,6 +39,7 @@ export interface RpcServerCounts {
 
 export class RpcServer {
   readonly registry: RpcRegistry;
+  readonly insecureRegistry: RpcRegistry;
   readonly #clock: Clock;
   readonly #dispatch: NonNullable<RpcServerOptions['dispatch']>;
   readonly #sessions = new Set<YamuxSession>();
@@ -45,6 +48,7 @@ export class RpcServer {
 
   constructor(options: RpcServerOptions) {
     this.registry = new RpcRegistry(options.methods);
+    this.insecureRegistry = new RpcRegistry(options.insecureMethods);
     this.#clock = options.clock;
     this.#dispatch =
       options.dispatch ?? ((served, request, origin) => served.handle(request, origin));
@@ -56,9 +60,12 @@ export class RpcServer {
 
   /** Serves a connection that carries one conversation. */
   serveSingle(stream: ByteStream): void {
-    this.#counts.connections += 1;
-    this.#singles.add(stream);
-    this.#converse(stream, { over: () => this.#singles.delete(stream) });
+    this.#serveOne(stream, this.registry);
+  }
+
+  /** Serves a connection of type byte 7: one conversation, about few methods. */
+  serveInsecure(stream: ByteStream): void {
+    this.#serveOne(stream, this.insecureRegistry);
   }
 
   /** Serves a connection that carries a yamux session. */
@@ -88,6 +95,12 @@ export class RpcServer {
     for (const session of [...this.#sessions]) session.close();
     for (const stream of [...this.#singles]) stream.destroy();
     this.#singles.clear();
+  }
+
+  #serveOne(stream: ByteStream, registry: RpcRegistry): void {
+    this.#counts.connections += 1;
+    this.#singles.add(stream);
+    this.#converse(stream, { registry, over: () => this.#singles.delete(stream) });
   }
 
   #converse(stream: ByteStream, more: Partial<ConversationOptions>): void {

@@ -6,6 +6,7 @@ import {
   connect,
   createSecureContext,
   createServer,
+  type DetailedPeerCertificate,
   type PeerCertificate as NodePeerCertificate,
   type SecureContext,
   type Server,
@@ -24,6 +25,9 @@ import { NodeStream, takeSocket } from './stream.ts';
 
 /** Parsed identities kept, by their texts; parsing one costs about as much as a handshake. */
 const CONTEXTS_MAX = 32;
+
+/** Certificates from a leaf to its root; no chain that verifies is longer. */
+const CHAIN_MAX = 100;
 
 /** Idle server contexts kept for each set of options. */
 const IDLE_SERVERS_MAX = 8;
@@ -295,15 +299,31 @@ function factsOf(socket: TLSSocket, servername: string | null, verified: boolean
 }
 
 function peerOf(socket: TLSSocket): PeerCertificate | undefined {
-  const certificate = socket.getPeerCertificate();
+  const certificate = socket.getPeerCertificate(true);
   if (!certificate.fingerprint256) return undefined;
   const names = certificate.subjectaltname?.split(', ') ?? [];
   return {
     commonName: commonNameOf(certificate),
     dnsNames: names.filter((name) => name.startsWith('DNS:')).map((name) => name.slice(4)),
-    fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    fingerprint: hexOf(certificate),
+    rootFingerprint: hexOf(rootOf(certificate)),
     extendedKeyUsage: certificate.ext_key_usage ?? [],
   };
+}
+
+function hexOf({ fingerprint256 }: NodePeerCertificate): string {
+  return fingerprint256.replaceAll(':', '').toLowerCase();
+}
+
+/** The last of a verified chain, which names itself as its issuer. */
+function rootOf(certificate: DetailedPeerCertificate): NodePeerCertificate {
+  let last = certificate;
+  for (let depth = 0; depth < CHAIN_MAX; depth += 1) {
+    const issuer: DetailedPeerCertificate | undefined = last.issuerCertificate;
+    if (issuer === undefined || issuer === last) break;
+    last = issuer;
+  }
+  return last;
 }
 
 /** Of no certificate, or of a socket that is gone already (`null`), there is no name. */

@@ -58,6 +58,7 @@ describe('a connection to the server port', () => {
         ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0x16].map((value) => byte(value)),
         alpn('consul/raft'),
         alpn(null),
+        alpn(null, 100),
         { type: 'tls.failed', text: 'x' } as ConnectionEvent,
         { type: 'deadline.passed' },
         { type: 'peer.left' },
@@ -78,7 +79,7 @@ describe('a connection to the server port', () => {
     [4, 'handOver rpc-multi'],
     [5, 'handOver snapshot'],
     [6, 'refuse unrecognized RPC byte: byte=6'],
-    [7, `refuse ${REFUSALS.insecure}`],
+    [7, 'startTls insecure'],
     [8, 'refuse unrecognized RPC byte: byte=8'],
     [9, 'startTls native'],
     [0x16, 'startTls native'],
@@ -91,6 +92,7 @@ describe('a connection to the server port', () => {
     const bare = rules({ nativeTls: false, typeByteTls: false });
     expect(outcome(bare, byte(0x16))).toBe('refuse unrecognized RPC byte: byte=22');
     expect(outcome(bare, byte(3))).toBe(`refuse ${REFUSALS.noTls}`);
+    expect(outcome(bare, byte(7))).toBe(`refuse ${REFUSALS.noTls}`);
     expect(outcome(bare, byte(4))).toBe('handOver rpc-multi');
   });
 
@@ -99,6 +101,13 @@ describe('a connection to the server port', () => {
     expect(outcome(strict, byte(value))).toBe(`refuse ${REFUSALS.plaintext}`);
     expect(outcome(strict, byte(3))).toBe('startTls type byte');
     expect(outcome(strict, byte(0x16))).toBe('startTls native');
+  });
+
+  it('takes those without a certificate by byte 7 under verify_incoming, counted like others', () => {
+    const strict = rules({ refusesPlaintext: true });
+    expect(outcome(strict, byte(7))).toBe('startTls insecure');
+    expect(outcome(strict, byte(7), alpn(null))).toBe('handOver rpc-insecure');
+    expect(outcome(strict, byte(7), alpn(null, 100))).toBe(`refuse ${REFUSALS.tooMany}`);
   });
 
   it.each([

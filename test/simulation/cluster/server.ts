@@ -334,6 +334,7 @@ function endpointDeps(parts: Parts, ready: () => boolean): EndpointDeps {
   return {
     datacenter: DATACENTER,
     connect: { enabled: false, primary: true },
+    autoEncrypt: null,
     store: fsm.store,
     clock: world.clock,
     random: world.random,
