@@ -2,6 +2,7 @@
 
 import type { AnyStateMachine } from 'xstate';
 import { agentMachine } from './agent/agent.ts';
+import { autoEncryptMachine } from './agent/auto-encrypt.ts';
 import { coordinateSenderMachine } from './agent/coordinate-sender.ts';
 import { localServicesMachine } from './agent/local-services.ts';
 import { demoMachine } from './demo/demo.ts';
@@ -38,6 +39,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   agentMachine,
   localServicesMachine,
   coordinateSenderMachine,
+  autoEncryptMachine,
   poolMachine,
   serverMachine,
   fsmMachine,

@@ -1,6 +1,7 @@
 /** What makes an agent a client: a router that knows the servers of its datacenter. */
 
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
+import { autoEncryptParts } from './auto-encrypt.ts';
 import type { Foundation } from './foundation.ts';
 import { clientRpcParts, type RpcParts } from './rpc-parts.ts';
 
@@ -17,6 +18,7 @@ export function clientParts(base: Foundation): ClientParts {
     rpc,
     lanListeners: [],
     children: [
+      ...autoEncryptParts(base, rpc.router.forwarder),
       {
         id: 'rpc-router',
         logic: rpc.router.machine,

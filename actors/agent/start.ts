@@ -23,6 +23,7 @@ import { type Inspector, startInspector } from '../console.ts';
 import { createSupervisorActor, type Root, startRoot } from '../supervisor.ts';
 import { createAgentFacts } from './agent-facts.ts';
 import { countedCaller, createAgentMetrics } from './agent-metrics.ts';
+import { awaitFirstCertificate } from './auto-encrypt.ts';
 import { clientParts } from './client-parts.ts';
 import { coordinateParts } from './coordinate-sender.ts';
 import { createAgentActor } from './coordinator.ts';
@@ -65,6 +66,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
   const { log, listen } = tapLog(request.log);
   const housed = new Set<string>();
   const base = await layFoundation({ ...request, log }, (name) => housed.has(name));
+  if (plan.autoEncrypt.tls && plan.role === 'client') await awaitFirstCertificate(base);
   const server = plan.role === 'server' ? await serverParts(base) : undefined;
   const client = plan.role === 'client' ? clientParts(base) : undefined;
   const rpc = server?.rpc ?? client?.rpc;

@@ -24,6 +24,16 @@ export interface TlsMaterial {
   readonly identity?: TlsIdentity;
 }
 
+/** What servers have given to an agent that asked for its certificate. */
+export interface GivenMaterial {
+  readonly identity?: TlsIdentity;
+  /** CAs that the servers were configured with. */
+  readonly caPem: readonly string[];
+  readonly verifyServerHostname: boolean;
+}
+
+const NOTHING_GIVEN: GivenMaterial = { caPem: [], verifyServerHostname: false };
+
 /** What a dial by ALPN is for. */
 export interface AlpnTarget {
   readonly datacenter: string;
@@ -50,6 +60,7 @@ export class TlsConfigurator {
   readonly #settings: TlsSettings;
   #material: TlsMaterial;
   #meshRoots: () => readonly string[] = () => [];
+  #given = NOTHING_GIVEN;
 
   constructor(settings: TlsSettings, material: TlsMaterial) {
     this.#settings = settings;
@@ -69,6 +80,16 @@ export class TlsConfigurator {
     this.#meshRoots = roots;
   }
 
+  /** Adds to what servers have given. With an own certificate of theirs, every dial is TLS. */
+  give(more: Partial<GivenMaterial>): void {
+    this.#given = { ...this.#given, ...more };
+  }
+
+  /** The certificate that servers have given; `undefined` without one. */
+  givenIdentity(): TlsIdentity | undefined {
+    return this.#given.identity;
+  }
+
   /** PEM texts of the configured CAs, without those of the mesh. */
   configuredCaPem(): readonly string[] {
     return this.#material.caPem;
@@ -76,7 +97,7 @@ export class TlsConfigurator {
 
   /** Whether dials ask for the name of a server. */
   verifiesServerHostname(): boolean {
-    return this.#settings.verifyServerHostname;
+    return this.#settings.verifyServerHostname || this.#given.verifyServerHostname;
   }
 
   /** A CA pool and an own certificate: what native TLS needs, in and out. */
@@ -115,11 +136,22 @@ export class TlsConfigurator {
 
   /** For a classic dial to a server of `datacenter`; `undefined` means plaintext. */
   outgoingRpc(datacenter: string, handshakeTimeoutMs: number): TlsClientOptions | undefined {
-    if (!this.#settings.verifyOutgoing) return undefined;
-    const named = this.#settings.verifyServerHostname;
+    if (!this.#settings.verifyOutgoing && this.#given.identity === undefined) return undefined;
+    const named = this.verifiesServerHostname();
     return {
       ...this.#clientBasis(handshakeTimeoutMs),
       verify: named ? 'name' : 'chain',
+      ...(named && { servername: this.serverName(datacenter) }),
+    };
+  }
+
+  /** For a dial to ask for a certificate. Without any CA the server cannot be verified. */
+  outgoingInsecure(datacenter: string, handshakeTimeoutMs: number): TlsClientOptions {
+    const named = this.verifiesServerHostname();
+    const { identity: _, ...basis } = this.#clientBasis(handshakeTimeoutMs);
+    return {
+      ...basis,
+      verify: named ? 'name' : basis.caPem.length > 0 ? 'chain' : 'none',
       ...(named && { servername: this.serverName(datacenter) }),
     };
   }
@@ -196,9 +228,9 @@ export class TlsConfigurator {
   }
 
   #clientBasis(handshakeTimeoutMs: number): Omit<TlsClientOptions, 'verify'> {
-    const { caPem, identity } = this.#material;
+    const identity = this.#given.identity ?? this.#material.identity;
     return {
-      caPem,
+      caPem: [...this.#material.caPem, ...this.#given.caPem],
       ...(identity !== undefined && { identity }),
       minVersion: this.#settings.minVersion,
       handshakeTimeoutMs,

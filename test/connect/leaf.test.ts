@@ -1,7 +1,8 @@
 /** Goal: leaves are signed for services and agents of this very datacenter, as Consul 1.9 does. */
 
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { createAgentRequest, isExpired, renewInMs } from '../../src/connect/agent-certificate.ts';
 import { type AuthorityDeps, foundAuthority } from '../../src/connect/authority.ts';
 import { type LeafDeps, signLeaf } from '../../src/connect/leaf.ts';
 import { typeByte } from '../../src/fsm/command-types.ts';
@@ -90,4 +91,28 @@ it('refuses identities that are not its own to give', async () => {
   await refused(`spiffe://${host}`).toThrow('SPIFFE ID in CSR must be a service or agent ID');
   await refused(`spiffe://${host}/ns/default/dc/dc1/svc/%zz`).toThrow('must be a service or agent');
   await expect(signLeaf(deps, 'nonsense')).rejects.toThrow('no PEM-encoded data found');
+});
+
+it('signs for an agent what it asks for before it knows the cluster', async () => {
+  const deps = await authority();
+  const names = {
+    datacenter: 'dc1',
+    node: 'node-7',
+    dnsNames: ['node7.example'],
+    ipAddresses: ['10.0.0.7'],
+  };
+  const { requestPem, keyPem } = createAgentRequest(names, random);
+  const issued = await signLeaf(deps, requestPem);
+  const certificate = new X509Certificate(issued.CertPEM);
+  expect(certificate.checkPrivateKey(createPrivateKey(keyPem))).toBe(true);
+  expect(certificate.subjectAltName).toBe(
+    'DNS:localhost, DNS:node7.example, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, ' +
+      `IP Address:10.0.0.7, URI:spiffe://${hostOf(deps)}/agent/client/dc/dc1/id/node-7`,
+  );
+  const lifetimeMs = 3 * 86_400_000;
+  const due = renewInMs(issued.CertPEM, clock.now(), random);
+  expect(due).toBeGreaterThan(0.59 * lifetimeMs);
+  expect(due).toBeLessThan(0.91 * lifetimeMs);
+  expect(isExpired(issued.CertPEM, clock.now())).toBe(false);
+  expect(isExpired(issued.CertPEM, clock.now() + lifetimeMs)).toBe(true);
 });

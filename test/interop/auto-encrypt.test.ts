@@ -26,6 +26,18 @@ const VARIANTS: readonly Variant[] = [
     clients: ['consul', 'consul'],
     subnet: 41,
   },
+  {
+    title: 'our client agents on servers of Consul',
+    servers: 'consul',
+    clients: ['mobius', 'mobius'],
+    subnet: 42,
+  },
+  {
+    title: 'our client agents on our servers',
+    servers: 'mobius',
+    clients: ['mobius', 'mobius'],
+    subnet: 43,
+  },
 ];
 
 describe.skipIf(CONSUL === null).each(VARIANTS)('$title', (variant) => {

@@ -21,8 +21,22 @@ export async function callOnce<Request, Reply>(
   request: Request,
 ): Promise<Reply> {
   const connection = await dialTo(deps.dialer, server, 'rpc-single');
+  try {
+    return await exchangeOnce(connection, deps.clock, method, request);
+  } catch (error) {
+    throw new RpcError(`${MAKING_CALL}${textOf(error)}`, { cause: error });
+  }
+}
+
+/** One call on a connection that is there; closes it. Rejects with what the peer answered. */
+export async function exchangeOnce<Request, Reply>(
+  connection: ByteStream,
+  clock: Clock,
+  method: RpcMethod<Request, Reply>,
+  request: Request,
+): Promise<Reply> {
   const stream = new CallStream(connection);
-  const timer = deps.clock.setTimeout(
+  const timer = clock.setTimeout(
     () => stream.abandon(new Error('i/o deadline reached')),
     CLIENT_TIMEOUT_MS,
   );
@@ -31,10 +45,8 @@ export async function callOnce<Request, Reply>(
     const answer = await stream.exchange(encodeRequest(header, encode(method.request, request)));
     if (answer.error !== '') throw new Error(answer.error);
     return decode(method.reply, answer.body);
-  } catch (error) {
-    throw new RpcError(`${MAKING_CALL}${textOf(error)}`, { cause: error });
   } finally {
-    deps.clock.clearTimeout(timer);
+    clock.clearTimeout(timer);
     connection.destroy();
   }
 }
