@@ -16,6 +16,7 @@ import { RefusalLog } from '../../src/port/refusal-log.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
 import { Inbound } from './inbound.ts';
+import { LeaderWatch } from './leader-watch.ts';
 import { Peer, type RaftDial } from './peer.ts';
 import { PendingReplies } from './pending.ts';
 import { adoptSnapshot, receiveSnapshot, takeSnapshot } from './snapshots.ts';
@@ -83,10 +84,16 @@ export class RaftBinding {
     this.#deps = deps;
     this.#host = host;
     const losses = new RefusalLog(deps.log, deps.world.clock, 'a raft connection is lost');
+    const watch = new LeaderWatch({
+      dial: deps.dial,
+      leader: () => (this.#closed ? undefined : host.node()?.leader),
+      gone: (address) => this.#send({ type: 'leader.gone', nowMs: this.#nowMs(), address }),
+    });
     this.#inbound = new Inbound({
       requests: (requests) =>
         this.#send({ type: 'requests.received', nowMs: this.#nowMs(), requests }),
       lost: (stream, reason) => losses.refused(stream.remote, reason),
+      leaderHungUp: (address) => watch.connectionEnded(address),
     });
   }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Message, Reply } from '../../machines/messages.ts';
+import { holdsLease } from '../../machines/raft/leader.ts';
 import { hasState } from '../../machines/raft/membership.ts';
 import type { RaftNode } from '../../machines/raft/node.ts';
 import { viewOf } from '../../machines/raft/step.ts';
@@ -86,6 +87,11 @@ class ConsensusFacade implements Consensus {
 
   async verifyLeader(): Promise<void> {
     await this.#ask({ type: 'leadership.verify' });
+  }
+
+  holdsLease(): boolean {
+    const node = this.#deps.node();
+    return node !== undefined && holdsLease(node, this.#deps.clock.monotonic());
   }
 
   view(): RaftView {

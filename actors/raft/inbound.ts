@@ -23,6 +23,8 @@ export interface InboundListener {
   requests(requests: readonly TicketedRequest[]): void;
   /** A connection ended by foreign bytes, or by a fault of its own. */
   lost(stream: ByteStream, reason: string): void;
+  /** A connection has ended on which the server at `address` spoke as leader. */
+  leaderHungUp(address: string): void;
 }
 
 export class Inbound {
@@ -47,10 +49,11 @@ export class Inbound {
         for (const { ticket } of requests) this.#byTicket.set(ticket, connection);
         this.#listener.requests(requests);
       },
-      ended: (tickets, reason) => {
+      ended: (tickets, reason, leader) => {
         this.#connections.delete(connection);
         for (const ticket of tickets) this.#byTicket.delete(ticket);
         if (reason !== undefined) this.#listener.lost(stream, reason);
+        if (leader !== '') this.#listener.leaderHungUp(leader);
       },
     });
     this.#connections.add(connection);
@@ -83,7 +86,7 @@ async function* nothing(): AsyncIterable<Uint8Array> {
 interface ConnectionListener {
   ticket(): number;
   requests(requests: readonly TicketedRequest[]): void;
-  ended(tickets: readonly number[], reason: string | undefined): void;
+  ended(tickets: readonly number[], reason: string | undefined, leader: string): void;
 }
 
 interface Awaited {
@@ -111,6 +114,8 @@ class Connection {
   #flow: StateFlow | undefined;
   #paused = false;
   #ended = false;
+  /** Address of who speaks as leader here; empty when nobody does. */
+  #leader = '';
 
   constructor(stream: ByteStream, listener: ConnectionListener) {
     this.#stream = stream;
@@ -182,6 +187,7 @@ class Connection {
     const ticket = this.#listener.ticket();
     this.#queue.push({ ticket, bytes: undefined });
     this.#batch.push({ ticket, request });
+    if (request.rpc === 'append-entries') this.#leader = request.body.Addr || request.body.Leader;
     if (request.rpc !== 'install-snapshot') return;
     const left = request.body.Size;
     this.#flow = { ticket, chunks: [], bytes: 0, left, wake: undefined, ignored: false };
@@ -229,6 +235,7 @@ class Connection {
     this.#listener.ended(
       this.#queue.map((one) => one.ticket),
       reason,
+      this.#leader,
     );
   }
 }

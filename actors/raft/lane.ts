@@ -13,6 +13,11 @@ export const RPC_TIMEOUT_MS = 10_000;
 /** Requests that wait for a connection; more fail at once. */
 export const WAITING_MAX = 256;
 
+/** The peer has ended the connection, in order or not, while an answer was due. */
+export class ClosedByPeer extends Error {
+  override readonly name = 'ClosedByPeer';
+}
+
 export interface LaneRequest {
   readonly rpc: RaftRpc;
   /** Encoded when there is a connection. */
@@ -91,8 +96,9 @@ export class Lane {
     this.#parser = parser;
     stream.listen({
       data: (chunk) => parser.feed(chunk),
-      end: () => lost(new Error('the peer has closed the connection')),
-      closed: (error) => lost(error ?? new Error('the connection is closed')),
+      end: () => lost(new ClosedByPeer('the peer has closed the connection')),
+      closed: (cause) =>
+        lost(new ClosedByPeer(cause?.message ?? 'the connection is closed', { cause })),
     });
     for (const request of this.#waiting.splice(0)) {
       if (this.#stream === stream) this.#write(stream, request);

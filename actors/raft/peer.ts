@@ -18,7 +18,8 @@ import {
 } from '../../src/wire/raft/messages.ts';
 import { encodeRequest, ResponseParser } from '../../src/wire/raft/transport.ts';
 import type { ByteStream, Clock } from '../../src/world/world.ts';
-import { Lane, RPC_TIMEOUT_MS } from './lane.ts';
+import { Lane, type LaneOptions, RPC_TIMEOUT_MS } from './lane.ts';
+import { askPreVote, type PreVote } from './pre-vote.ts';
 
 /** Bytes of a snapshot for which a peer gets another 10 s. */
 const SNAPSHOT_STEP_BYTES = 262_144;
@@ -40,18 +41,19 @@ export interface PeerOptions {
 export class Peer {
   server: RaftServer;
   readonly #options: PeerOptions;
+  readonly #lane: LaneOptions;
   readonly #appends: Lane;
   readonly #control: Lane;
+  #preVote: PreVote | undefined;
   #snapshotStream: ByteStream | undefined;
   #closed = false;
 
   constructor(server: RaftServer, options: PeerOptions) {
     this.server = server;
     this.#options = options;
-    const { clock } = options;
-    const dial = (): Promise<ByteStream> => options.dial(this.server);
-    this.#appends = new Lane({ clock, dial });
-    this.#control = new Lane({ clock, dial });
+    this.#lane = { clock: options.clock, dial: () => options.dial(this.server) };
+    this.#appends = new Lane(this.#lane);
+    this.#control = new Lane(this.#lane);
   }
 
   send(message: PeerMessage): void {
@@ -60,6 +62,10 @@ export class Peer {
         (answer) => this.#answered(answer),
         (error: unknown) => this.#failed(message, toError(error)),
       );
+      return;
+    }
+    if (message.kind === 'pre-vote') {
+      this.#askPreVote(message);
       return;
     }
     const request: RaftRequest =
@@ -87,6 +93,7 @@ export class Peer {
     this.#closed = true;
     this.#appends.close();
     this.#control.close();
+    this.#preVote?.cancel();
     this.#snapshotStream?.destroy();
   }
 
@@ -98,6 +105,18 @@ export class Peer {
     const { id, address } = this.server;
     if (ID === undefined || ID === '' || ID === id) return undefined;
     return new Error(`${ID} answers at ${address}, where ${id} is expected`);
+  }
+
+  /** A new question makes the one before pointless. */
+  #askPreVote(message: Extract<PeerMessage, { kind: 'pre-vote' }>): void {
+    const { kind, term, request } = message;
+    this.#preVote?.cancel();
+    this.#preVote = askPreVote(
+      this.#lane,
+      request,
+      (response) => this.#answered({ kind, term, response }),
+      (error) => this.#failed(message, error),
+    );
   }
 
   #answered(answer: PeerAnswer): void {
@@ -160,20 +179,25 @@ function snapshotRequest(
   };
 }
 
-function answerTo(message: PeerMessage, body: RaftResponse['body']): PeerAnswer | undefined {
+/** What goes over the two connections that are kept. */
+type LaneMessage = Exclude<PeerMessage, { readonly kind: 'snapshot' | 'pre-vote' }>;
+
+function answerTo(message: LaneMessage, body: RaftResponse['body']): PeerAnswer | undefined {
   const { term } = message;
   switch (message.kind) {
     case 'append': {
-      const { epoch, lastIndex } = message;
+      const { epoch, sentAtMs, lastIndex } = message;
       const prevIndex = message.body.PrevLogEntry;
-      return { kind: 'append', term, epoch, prevIndex, lastIndex, response: body as never };
+      const response = body as never;
+      return { kind: 'append', term, epoch, sentAtMs, prevIndex, lastIndex, response };
     }
-    case 'heartbeat':
-      return { kind: 'heartbeat', term, round: message.round, response: body as never };
+    case 'heartbeat': {
+      const { round, sentAtMs } = message;
+      return { kind: 'heartbeat', term, round, sentAtMs, response: body as never };
+    }
     case 'vote':
       return { kind: 'vote', term, response: body as never };
     case 'timeout-now':
-    case 'snapshot':
       return undefined;
     default:
       return message satisfies never;

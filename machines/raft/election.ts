@@ -1,4 +1,4 @@
-/** Elections: standing for one, voting in one, and becoming a follower again. (Raft paper 5.2) */
+/** Elections: asking before, standing for one, voting in one. (Raft paper 5.2, thesis 9.6) */
 
 import { isVoter } from '../../src/consensus/configuration.ts';
 import type {
@@ -7,7 +7,7 @@ import type {
   RequestVoteRequest,
   RequestVoteResponse,
 } from '../../src/wire/raft/messages.ts';
-import type { PeerAnswer, RaftNode } from './node.ts';
+import type { Election, PeerAnswer, PeerMessage, RaftNode } from './node.ts';
 import { becomeFollower, becomeLeader } from './roles.ts';
 import {
   headerOf,
@@ -21,20 +21,31 @@ import {
   voterIds,
 } from './step-base.ts';
 
+/**
+ * Asks who would vote for us in the next term, and changes nothing meanwhile: who was cut off and
+ * comes back must not unseat a leader that the others hear. (Raft thesis 9.6)
+ */
+function canvass(step: Step): void {
+  const { node } = step;
+  beginCandidacy(step, 'canvass');
+  node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.electionTimeoutMs);
+  note(step, 'info', 'asking who would vote for us', { term: node.term + 1 });
+  const { lastIndex, lastTerm } = node.log;
+  const term = node.term + 1;
+  const body = { ...headerOf(node), Term: term, LastLogIndex: lastIndex, LastLogTerm: lastTerm };
+  const message = { kind: 'pre-vote', term, request: { rpc: 'request-pre-vote', body } } as const;
+  // A term that is not durable yet must not be spoken of.
+  sendVoters(step, message, node.hardStateIssued);
+}
+
 /** Stands for election in the next term. `transfer`: the leader has asked for it. */
 export function stand(step: Step, reason: 'timeout' | 'transfer'): void {
   const { node } = step;
-  node.role = 'candidate';
-  node.leader = undefined;
   node.term += 1;
   node.votedFor = node.self.address;
-  node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.electionTimeoutMs);
   saveHardState(step);
-  node.election = {
-    granted: new Set(),
-    selfAfter: node.persistIssued,
-    transfer: reason === 'transfer',
-  };
+  beginCandidacy(step, 'vote');
+  node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.electionTimeoutMs);
   note(step, 'info', 'standing for election', { term: node.term, reason });
   const body: RequestVoteRequest = {
     ...headerOf(node),
@@ -44,14 +55,22 @@ export function stand(step: Step, reason: 'timeout' | 'transfer'): void {
     LastLogTerm: node.log.lastTerm,
     LeadershipTransfer: reason === 'transfer',
   };
-  for (const server of othersOf(node)) {
+  const request = { rpc: 'request-vote', body } as const;
+  sendVoters(step, { kind: 'vote', term: node.term, request }, node.persistIssued);
+}
+
+function beginCandidacy(step: Step, stage: Election['stage']): void {
+  const { node } = step;
+  node.role = 'candidate';
+  node.leader = undefined;
+  node.leaderGone = false;
+  node.election = { stage, granted: new Set(), selfAfter: node.persistIssued };
+}
+
+function sendVoters(step: Step, message: PeerMessage, after: number): void {
+  for (const server of othersOf(step.node)) {
     if (server.suffrage !== 'voter') continue;
-    step.effects.push({
-      type: 'send',
-      to: server,
-      after: node.persistIssued,
-      message: { kind: 'vote', term: node.term, request: { rpc: 'request-vote', body } },
-    });
+    step.effects.push({ type: 'send', to: server, after, message });
   }
 }
 
@@ -66,12 +85,42 @@ export function electionDue(step: Step): void {
     return;
   }
   if (node.role === 'follower') {
-    note(step, 'warn', 'heartbeat timeout reached', {
+    note(step, 'warn', node.leaderGone ? 'leader is gone' : 'heartbeat timeout reached', {
       leader: node.leader?.address ?? '',
       term: node.term,
     });
   }
-  stand(step, 'timeout');
+  canvass(step);
+}
+
+/**
+ * The process of the leader is gone: its connections broke, and nobody listens there. That is known
+ * long before the heartbeat timeout. What the leader may have promised within its lease still holds.
+ */
+export function leaderGone(step: Step, address: string): void {
+  const { node } = step;
+  if (node.role !== 'follower' || node.leader?.address !== address || node.leaderGone) return;
+  node.leaderGone = true;
+  const { leaderLeaseTimeoutMs, heartbeatTimeoutMs } = node.settings;
+  const leaseEndsMs = (node.contactAtMs ?? node.nowMs) + leaderLeaseTimeoutMs;
+  // All followers see it at once: a random part keeps them from standing against each other.
+  const apartMs = randomSpanMs(step, heartbeatTimeoutMs / 5) - heartbeatTimeoutMs / 5;
+  node.electionAtMs = Math.min(node.electionAtMs, Math.max(node.nowMs, leaseEndsMs) + apartMs);
+  note(step, 'info', 'nobody listens any more at the address of the leader', { address });
+}
+
+/**
+ * Whether another leader than `candidate` is to be taken for alive: heard within the shortest time
+ * after which anybody may stand, or, when its process is gone, within its lease. Who was restarted
+ * has forgotten what it answered, and whom.
+ */
+function ledByOther(node: RaftNode, candidate: string): boolean {
+  const { leader, role, contactAtMs, settings } = node;
+  if (node.nowMs < node.votesFromMs) return true;
+  if (leader === undefined || leader.address === candidate) return false;
+  if (role === 'leader') return true;
+  const protectedMs = node.leaderGone ? settings.leaderLeaseTimeoutMs : settings.heartbeatTimeoutMs;
+  return contactAtMs === undefined || node.nowMs < contactAtMs + protectedMs;
 }
 
 /**
@@ -93,19 +142,45 @@ export function voteAnswered(
     becomeFollower(step, answer.response.Term);
     return;
   }
-  if (node.role !== 'candidate' || answer.term !== node.term || !answer.response.Granted) return;
-  node.election?.granted.add(from);
+  if (node.election?.stage !== 'vote' || answer.term !== node.term) return;
+  if (answer.response.Granted) node.election.granted.add(from);
 }
 
-/** Becomes leader once a majority of the voters has granted. Our own vote counts when durable. */
+/**
+ * An answer to who would vote. A peer that does not know the question has nothing against us: it is
+ * asked for its vote. Who refuses may echo the term that we asked for; only a newer one is news.
+ */
+export function preVoteAnswered(
+  step: Step,
+  from: string,
+  answer: Extract<PeerAnswer, { kind: 'pre-vote' }>,
+): void {
+  const { node } = step;
+  const { response } = answer;
+  if (response !== undefined && response.Term > answer.term && response.Term > node.term) {
+    becomeFollower(step, response.Term);
+    return;
+  }
+  if (node.election?.stage !== 'canvass' || answer.term !== node.term + 1) return;
+  if (response === undefined || response.Granted) node.election.granted.add(from);
+}
+
+/**
+ * A majority that would vote is asked to; a majority that has voted makes us leader. Our own vote
+ * counts when durable.
+ */
 export function countVotes(step: Step): void {
   const { node } = step;
-  const { election } = node;
-  if (node.role !== 'candidate' || election === undefined) return;
+  if (node.election?.stage === 'canvass' && hasMajority(node)) stand(step, 'timeout');
+  if (node.election?.stage === 'vote' && hasMajority(node)) becomeLeader(step);
+}
+
+function hasMajority(node: RaftNode): boolean {
+  const election = node.election as Election;
   if (node.persistDone >= election.selfAfter) election.granted.add(node.self.id);
   const voters = voterIds(node);
   const granted = voters.filter((id) => election.granted.has(id)).length;
-  if (granted * 2 > voters.length) becomeLeader(step);
+  return granted * 2 > voters.length;
 }
 
 /**
@@ -128,9 +203,7 @@ export function voteRequested(step: Step, body: RequestVoteRequest): RequestVote
     body.LastLogTerm > lastTerm || (body.LastLogTerm === lastTerm && body.LastLogIndex > lastIndex);
   const stranger = servers.length > 0 && body.ID && !mayStand(node, body.ID);
   if (stranger && !newer) return refuse();
-  if (node.leader !== undefined && node.leader.address !== candidate && !body.LeadershipTransfer) {
-    return refuse();
-  }
+  if (!body.LeadershipTransfer && ledByOther(node, candidate)) return refuse();
   if (body.Term < node.term) return refuse();
   if (body.Term > node.term) becomeFollower(step, body.Term);
   if (node.votedFor !== '') {
@@ -153,8 +226,17 @@ export function preVoteRequested(step: Step, body: RequestPreVoteRequest): Reque
     body.LastLogTerm > lastTerm || (body.LastLogTerm === lastTerm && body.LastLogIndex > lastIndex);
   const equal = body.LastLogTerm === lastTerm && body.LastLogIndex === lastIndex;
   const stranger = servers.length > 0 && !mayStand(node, body.ID ?? '') && !newer;
-  const led = node.leader !== undefined && node.leader.address !== body.Addr;
+  const led = ledByOther(node, body.Addr ?? '');
   const granted = !stranger && !led && (newer || equal) && body.Term >= node.term;
+  if (granted) giveWay(step);
   const Term = granted ? body.Term : node.term;
   return { ...headerOf(node), Term, Granted: granted };
+}
+
+/** Who asked first stands first: two at once would only take votes from each other. */
+function giveWay(step: Step): void {
+  const { node } = step;
+  if (node.role !== 'follower') return;
+  const waitMs = randomSpanMs(step, node.settings.heartbeatTimeoutMs / 10);
+  node.electionAtMs = Math.max(node.electionAtMs, node.nowMs + waitMs);
 }

@@ -3,8 +3,13 @@
 import { ENTRY_TYPE } from '../../src/wire/raft/log-entry.ts';
 import type { Reply } from '../messages.ts';
 import type { Proposal } from '../routes/raft.ts';
-import { UNCOMMITTED_BYTES_MAX, UNCOMMITTED_ENTRIES_MAX, VERIFICATIONS_MAX } from './limits.ts';
-import type { RaftNode } from './node.ts';
+import {
+  LEASE_SHARE,
+  UNCOMMITTED_BYTES_MAX,
+  UNCOMMITTED_ENTRIES_MAX,
+  VERIFICATIONS_MAX,
+} from './limits.ts';
+import type { Progress, RaftNode, Verification } from './node.ts';
 import { heartbeatAll } from './replication.ts';
 import { becomeFollower, leadingFor, refuse } from './roles.ts';
 import { appendEntries, commitThrough, note, type Step, voterIds } from './step-base.ts';
@@ -46,29 +51,43 @@ export function advanceCommit(step: Step): void {
   const { node } = step;
   const { leadership } = node;
   if (leadership === undefined) return;
-  const matches = voterIds(node)
-    .map((id) =>
-      id === node.self.id ? node.persistIndex : (leadership.progress.get(id)?.match ?? 0),
-    )
-    .sort((a, b) => a - b);
-  const agreed = matches[Math.floor((matches.length - 1) / 2)] ?? 0;
+  const agreed = agreedByMajority(node, node.persistIndex, (peer) => peer.match);
   if (agreed < leadership.firstIndex || agreed <= node.commitIndex) return;
   commitThrough(node, agreed);
 }
 
 /** When the lease ends unless more voters are heard. Infinite while we alone are a majority. */
 export function leaseEndsAtMs(node: RaftNode): number {
+  if (node.leadership === undefined) return Number.POSITIVE_INFINITY;
+  const heardMs = agreedByMajority(node, Number.POSITIVE_INFINITY, (peer) => peer.contactAtMs);
+  return heardMs + node.settings.leaderLeaseTimeoutMs;
+}
+
+/**
+ * Whether no other server can have become leader yet, by our clock: a majority took us for theirs so
+ * shortly ago that none of them votes for another. Counted from when they were asked, not from when
+ * the answer was read, which may be long after; and with a margin for clocks that run apart. Until
+ * an entry of our term is applied we may lack what earlier leaders have acknowledged.
+ */
+export function holdsLease(node: RaftNode, nowMs: number): boolean {
   const { leadership } = node;
-  if (leadership === undefined) return Number.POSITIVE_INFINITY;
-  const contacts = voterIds(node)
-    .map((id) =>
-      id === node.self.id
-        ? Number.POSITIVE_INFINITY
-        : (leadership.progress.get(id)?.contactAtMs ?? Number.NEGATIVE_INFINITY),
-    )
+  if (leadership === undefined || leadership.leaseGivenUp) return false;
+  if (node.appliedIndex < leadership.firstIndex) return false;
+  const provenMs = agreedByMajority(node, Number.POSITIVE_INFINITY, (peer) => peer.leaseFromMs);
+  return nowMs < provenMs + node.settings.leaderLeaseTimeoutMs * LEASE_SHARE;
+}
+
+/** The highest value that a majority of voters has reached; `own` is ours. */
+function agreedByMajority(node: RaftNode, own: number, of: (peer: Progress) => number): number {
+  const values = voterIds(node)
+    .map((id) => {
+      if (id === node.self.id) return own;
+      const peer = node.leadership?.progress.get(id);
+      return peer === undefined ? Number.NEGATIVE_INFINITY : of(peer);
+    })
     .sort((a, b) => b - a);
-  const quorum = Math.floor(contacts.length / 2);
-  return (contacts[quorum] ?? Number.POSITIVE_INFINITY) + node.settings.leaderLeaseTimeoutMs;
+  // No configuration is without a voter.
+  return values[Math.floor(values.length / 2)] as number;
 }
 
 /** Steps down when a majority of voters was not heard within the lease. */
@@ -79,7 +98,12 @@ export function checkLease(step: Step): void {
   becomeFollower(step, node.term);
 }
 
-/** Starts a round of heartbeats that proves that we still lead. */
+/**
+ * A read of everything acknowledged so far (Raft thesis 6.4): answered when a round of heartbeats
+ * sent after this has proved that we still lead, and what was committed by now is applied. Of what
+ * earlier leaders have committed we know only once our first entry is. Who asks while a round is
+ * under way waits for the next, which serves all of them.
+ */
 export function verify(step: Step, reply: Reply<null>): void {
   const { node } = step;
   const { leadership } = node;
@@ -92,26 +116,24 @@ export function verify(step: Step, reply: Reply<null>): void {
     return;
   }
   leadership.round += 1;
-  leadership.verifications = [...leadership.verifications, { round: leadership.round, reply }];
+  const readIndex = Math.max(node.commitIndex, leadership.firstIndex);
+  const { round } = leadership;
+  leadership.verifications = [...leadership.verifications, { round, readIndex, reply }];
   heartbeatAll(step);
 }
 
-/** Answers the verifications whose round a majority of voters has answered. */
+/** Answers the verifications whose round a majority has answered and whose index is applied. */
 export function settleVerifications(step: Step): void {
   const { node } = step;
   const { leadership } = node;
   if (leadership === undefined || leadership.verifications.length === 0) return;
-  const rounds = voterIds(node)
-    .map((id) =>
-      id === node.self.id
-        ? Number.POSITIVE_INFINITY
-        : (leadership.progress.get(id)?.roundAnswered ?? 0),
-    )
-    .sort((a, b) => b - a);
-  const proven = rounds[Math.floor(rounds.length / 2)] ?? 0;
-  for (const verification of leadership.verifications) {
-    if (verification.round > proven) continue;
-    step.effects.push({ type: 'settle', reply: verification.reply, after: 0 });
-  }
-  leadership.verifications = leadership.verifications.filter((one) => one.round > proven);
+  const proven = agreedByMajority(node, Number.POSITIVE_INFINITY, (peer) => peer.roundAnswered);
+  // Later ones ask for no less, in round and in index.
+  const settles = ({ round, readIndex }: Verification): boolean =>
+    round <= proven && readIndex <= node.appliedIndex;
+  const open = leadership.verifications.findIndex((one) => !settles(one));
+  const settled = open === -1 ? leadership.verifications : leadership.verifications.slice(0, open);
+  if (settled.length === 0) return;
+  for (const { reply } of settled) step.effects.push({ type: 'settle', reply, after: 0 });
+  leadership.verifications = leadership.verifications.slice(settled.length);
 }

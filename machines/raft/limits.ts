@@ -24,6 +24,12 @@ export const BACKOFF_ROUNDS_MAX = 12;
 /** A follower hears the commit index within [50, 100) ms even when nothing is written. */
 export const COMMIT_TIMEOUT_MS = 50;
 
+/**
+ * Part of the lease in which reads are answered without asking: clocks may run apart by a quarter.
+ * Stepping down and the protection of a leader take all of it.
+ */
+export const LEASE_SHARE = 0.75;
+
 /** Timers and thresholds, in milliseconds and entries. */
 export interface RaftSettings {
   readonly heartbeatTimeoutMs: number;

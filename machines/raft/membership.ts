@@ -177,6 +177,7 @@ export function driveTransfer(step: Step): void {
   }
   if (transfer.sent || peer.match < node.log.lastIndex) return;
   transfer.sent = true;
+  leadership.leaseGivenUp = true;
   step.effects.push({
     type: 'send',
     to: peer.server,

@@ -20,6 +20,7 @@ import type {
   InstallSnapshotRequest,
   RaftRequest,
   RaftResponse,
+  RequestPreVoteResponse,
   RequestVoteResponse,
 } from '../../src/wire/raft/messages.ts';
 import type { Message, Reply } from '../messages.ts';
@@ -53,6 +54,8 @@ export interface Progress {
   /** Answers to requests of an older epoch say nothing about `next`. */
   epoch: number;
   contactAtMs: number;
+  /** When the newest request was sent that it has answered as our follower: leases count from it. */
+  leaseFromMs: number;
   failures: number;
   retryAtMs: number;
   /** When the next append is due even if there is nothing to send. */
@@ -67,6 +70,8 @@ export interface Progress {
 
 export interface Verification {
   readonly round: number;
+  /** What was committed when it was asked for: applied before it is answered. */
+  readonly readIndex: number;
   readonly reply: Reply<null>;
 }
 
@@ -91,15 +96,17 @@ export interface Leadership {
   round: number;
   changes: QueuedChange[];
   transfer: Transfer | undefined;
+  /** Somebody was told to stand whatever others hear of us: no lease is left in this term. */
+  leaseGivenUp: boolean;
 }
 
 export interface Election {
+  /** `canvass`: asks who would vote, and keeps its term meanwhile. (Raft thesis 9.6) */
+  stage: 'canvass' | 'vote';
   /** Servers that granted; ourselves once the vote is durable. */
   granted: Set<string>;
   /** The vote for ourselves is durable when this much is. */
   selfAfter: number;
-  /** Called for by the leader itself: voters do not protect it. */
-  transfer: boolean;
 }
 
 export interface RaftNode {
@@ -109,6 +116,8 @@ export interface RaftNode {
   term: number;
   votedFor: string;
   leader: RaftLeader | undefined;
+  /** The process of the leader is evidently gone: it is protected no longer than its lease. */
+  leaderGone: boolean;
   log: LogView;
   /** The committed one first, the newest last; never empty. */
   configurations: readonly PlacedConfiguration[];
@@ -129,6 +138,8 @@ export interface RaftNode {
   nowMs: number;
   contactAtMs: number | undefined;
   electionAtMs: number;
+  /** No votes before: a leader may count on what was answered to it before we were restarted. */
+  votesFromMs: number;
   snapshotAtMs: number;
   snapshotsTaking: number;
   /** Ticket of the snapshot that is being received. */
@@ -155,6 +166,7 @@ export type PeerMessage =
       readonly kind: 'append';
       readonly term: number;
       readonly epoch: number;
+      readonly sentAtMs: number;
       readonly lastIndex: number;
       readonly body: AppendEntriesRequest;
     }
@@ -162,9 +174,11 @@ export type PeerMessage =
       readonly kind: 'heartbeat';
       readonly term: number;
       readonly round: number;
+      readonly sentAtMs: number;
       readonly body: AppendEntriesRequest;
     }
   | { readonly kind: 'vote'; readonly term: number; readonly request: RaftRequest }
+  | { readonly kind: 'pre-vote'; readonly term: number; readonly request: RaftRequest }
   | { readonly kind: 'timeout-now'; readonly term: number; readonly request: RaftRequest }
   /** Send the newest snapshot; answered by `snapshot`. */
   | { readonly kind: 'snapshot'; readonly term: number; readonly epoch: number };
@@ -175,6 +189,7 @@ export type PeerAnswer =
       readonly kind: 'append';
       readonly term: number;
       readonly epoch: number;
+      readonly sentAtMs: number;
       readonly prevIndex: number;
       readonly lastIndex: number;
       readonly response: AppendEntriesResponse;
@@ -183,9 +198,16 @@ export type PeerAnswer =
       readonly kind: 'heartbeat';
       readonly term: number;
       readonly round: number;
+      readonly sentAtMs: number;
       readonly response: AppendEntriesResponse;
     }
   | { readonly kind: 'vote'; readonly term: number; readonly response: RequestVoteResponse }
+  /** `term` is the one that was asked in. Without a response: the peer does not know the question. */
+  | {
+      readonly kind: 'pre-vote';
+      readonly term: number;
+      readonly response: RequestPreVoteResponse | undefined;
+    }
   | {
       readonly kind: 'snapshot';
       readonly term: number;
@@ -302,6 +324,8 @@ export type Input =
       readonly nowMs: number;
       readonly answers: readonly { readonly from: string; readonly answer: PeerAnswer }[];
     }
+  /** Nobody listens any more where this leader did, and its connections are broken. */
+  | { readonly type: 'leader.gone'; readonly nowMs: number; readonly address: string }
   | { readonly type: 'storage.persisted'; readonly nowMs: number; readonly sequence: number }
   | { readonly type: 'storage.failed'; readonly nowMs: number; readonly error: Error }
   | { readonly type: 'storage.recovered'; readonly nowMs: number }

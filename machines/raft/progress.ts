@@ -27,6 +27,7 @@ function newProgress(node: RaftNode, server: RaftServer): Progress {
     inFlight: 0,
     epoch: 0,
     contactAtMs: node.nowMs,
+    leaseFromMs: Number.NEGATIVE_INFINITY,
     failures: 0,
     retryAtMs: 0,
     appendAtMs: 0,

@@ -156,6 +156,7 @@ export const raftMachine = s.createMachine({
             at('outsider', 'outsider'),
             at('follower', 'follower'),
             at('installing', 'installing'),
+            at('canvassing', 'canvassing'),
             at('candidate', 'candidate'),
             at('establishing', 'leader.establishing'),
             at('leading', 'leader.leading'),
@@ -170,6 +171,8 @@ export const raftMachine = s.createMachine({
         follower: { always: left('follower') },
         /** Receives a snapshot of the leader. */
         installing: { always: left('installing') },
+        /** Asks who would vote for it; its term stays as it is. */
+        canvassing: { always: left('canvassing') },
         candidate: { always: left('candidate') },
         leader: {
           initial: 'establishing',

@@ -72,7 +72,7 @@ function sendAppend(step: Step, peer: Progress, prevTerm: number): void {
     type: 'send',
     to: peer.server,
     after: 0,
-    message: { kind: 'append', term: node.term, epoch, lastIndex, body },
+    message: { kind: 'append', term: node.term, epoch, sentAtMs: node.nowMs, lastIndex, body },
   });
   peer.inFlight += 1;
   peer.appendAtMs = node.nowMs + randomSpanMs(step, COMMIT_TIMEOUT_MS);
@@ -120,15 +120,24 @@ function heartbeat(step: Step, peer: Progress): void {
     type: 'send',
     to: peer.server,
     after: 0,
-    message: { kind: 'heartbeat', term: node.term, round: leadership.round, body },
+    message: {
+      kind: 'heartbeat',
+      term: node.term,
+      round: leadership.round,
+      sentAtMs: node.nowMs,
+      body,
+    },
   });
 }
 
+/** What comes back from those who follow. */
+type FollowerAnswer = Exclude<PeerAnswer, { readonly kind: 'vote' | 'pre-vote' }>;
+
 /** What came of something that was sent to a follower. */
-export function peerAnswered(step: Step, from: string, answer: PeerAnswer): void {
+export function peerAnswered(step: Step, from: string, answer: FollowerAnswer): void {
   const { node } = step;
   const peer = node.leadership?.progress.get(from);
-  if (answer.kind !== 'failed' && answer.kind !== 'vote' && answer.response.Term > node.term) {
+  if (answer.kind !== 'failed' && answer.response.Term > node.term) {
     note(step, 'info', 'a follower has a newer term', { from, term: answer.response.Term });
     becomeFollower(step, answer.response.Term);
     return;
@@ -150,8 +159,6 @@ export function peerAnswered(step: Step, from: string, answer: PeerAnswer): void
     case 'failed':
       peerFailed(step, peer, answer);
       return;
-    case 'vote':
-      return;
     default:
       answer satisfies never;
   }
@@ -164,6 +171,7 @@ function appendAnswered(
 ): void {
   const { node } = step;
   const current = answer.epoch === peer.epoch;
+  if (answer.response.Success) peer.leaseFromMs = Math.max(peer.leaseFromMs, answer.sentAtMs);
   if (current) peer.inFlight = Math.max(0, peer.inFlight - 1);
   if (answer.response.Success) {
     // The follower answers when it is durable, so this holds whatever became of the connection.
@@ -209,7 +217,10 @@ function heartbeatAnswered(
   const leadership = step.node.leadership as Leadership;
   peer.heartbeatInFlight = false;
   peer.heartbeatFailures = 0;
-  if (answer.response.Success) peer.roundAnswered = Math.max(peer.roundAnswered, answer.round);
+  if (answer.response.Success) {
+    peer.roundAnswered = Math.max(peer.roundAnswered, answer.round);
+    peer.leaseFromMs = Math.max(peer.leaseFromMs, answer.sentAtMs);
+  }
   if (peer.roundSent < leadership.round) heartbeat(step, peer);
 }
 
@@ -251,7 +262,8 @@ function peerFailed(
     if (transfer?.to === id) transferFailed(step, `failed to make TimeoutNow RPC to ${id}`, answer);
     return;
   }
-  if (answer.epoch !== peer.epoch) return;
+  const replicating = answer.of === 'append' || answer.of === 'snapshot';
+  if (!replicating || answer.epoch !== peer.epoch) return;
   restartProbe(peer);
   if (peer.match > 0) peer.next = peer.match + 1;
   backOff(node, peer);

@@ -37,6 +37,7 @@ export function becomeLeader(step: Step): void {
     round: 0,
     changes: [],
     transfer: undefined,
+    leaseGivenUp: false,
   };
   followProgress(step);
   step.effects.push({ type: 'leadership.gained', term: node.term });

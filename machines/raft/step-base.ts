@@ -84,6 +84,7 @@ export function note(
 export function heardLeader(step: Step): void {
   const { node } = step;
   node.contactAtMs = node.nowMs;
+  node.leaderGone = false;
   node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.heartbeatTimeoutMs);
 }
 

@@ -21,6 +21,8 @@ import type { Reply } from '../messages.ts';
 import {
   countVotes,
   electionDue,
+  leaderGone,
+  preVoteAnswered,
   preVoteRequested,
   stand,
   voteAnswered,
@@ -41,6 +43,7 @@ import {
   bootstrap,
   driveTransfer,
   electAtOnceIfAlone,
+  hasState,
   makeNextChange,
   requestChange,
   requestTransfer,
@@ -92,6 +95,7 @@ export function startNode(options: NodeOptions): Stepped {
     term: hardState.term,
     votedFor: hardState.votedFor,
     leader: undefined,
+    leaderGone: false,
     log,
     configurations: [configuration, ...placedIn(log.entries(), snapshot.index)],
     commitIndex: snapshot.index,
@@ -106,6 +110,7 @@ export function startNode(options: NodeOptions): Stepped {
     nowMs: options.nowMs,
     contactAtMs: undefined,
     electionAtMs: 0,
+    votesFromMs: options.nowMs,
     snapshotAtMs: 0,
     snapshotsTaking: 0,
     installing: undefined,
@@ -117,6 +122,7 @@ export function startNode(options: NodeOptions): Stepped {
   const { node } = step;
   node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.heartbeatTimeoutMs);
   node.snapshotAtMs = node.nowMs + randomSpanMs(step, node.settings.snapshotIntervalMs);
+  if (hasState(node)) node.votesFromMs += node.settings.leaderLeaseTimeoutMs;
   electAtOnceIfAlone(step);
   step.effects.push({ type: 'view.changed' });
   armClock(step);
@@ -154,8 +160,12 @@ function take(step: Step, input: Input): void {
     case 'answers.received':
       for (const { from, answer } of input.answers) {
         if (answer.kind === 'vote') voteAnswered(step, from, answer);
+        else if (answer.kind === 'pre-vote') preVoteAnswered(step, from, answer);
         else peerAnswered(step, from, answer);
       }
+      return;
+    case 'leader.gone':
+      leaderGone(step, input.address);
       return;
     case 'storage.persisted':
       persisted(node, input.sequence);
@@ -421,6 +431,7 @@ function viewDiffers(before: RaftNode, after: RaftNode): boolean {
     before.term !== after.term ||
     before.leader?.address !== after.leader?.address ||
     before.leader?.id !== after.leader?.id ||
+    (before.contactAtMs === undefined) !== (after.contactAtMs === undefined) ||
     latestPlaced(before) !== latestPlaced(after)
   );
 }
@@ -452,6 +463,7 @@ export type Phase =
   | 'outsider'
   | 'follower'
   | 'installing'
+  | 'canvassing'
   | 'candidate'
   | 'establishing'
   | 'leading'
@@ -464,7 +476,9 @@ export function phaseOf(node: RaftNode): Phase {
     if (node.leadership.transfer !== undefined) return 'transferring';
     return node.commitIndex >= node.leadership.firstIndex ? 'leading' : 'establishing';
   }
-  if (node.role === 'candidate') return 'candidate';
+  if (node.election !== undefined) {
+    return node.election.stage === 'canvass' ? 'canvassing' : 'candidate';
+  }
   if (node.installing !== undefined) return 'installing';
   if (latestConfiguration(node).servers.length === 0) return 'unconfigured';
   return isMember(node) ? 'follower' : 'outsider';

@@ -117,6 +117,8 @@ export interface Consensus {
   barrier(): Promise<void>;
   /** Resolves when a majority has confirmed, after the call, that this server leads. */
   verifyLeader(): Promise<void>;
+  /** Whether this server leads, and by its clock nobody else can have been elected yet. Cheap. */
+  holdsLease(): boolean;
   /** The state at this moment. Cheap. */
   view(): RaftView;
   addVoter(id: string, address: string, options: MemberChangeOptions): Promise<void>;

@@ -76,6 +76,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
   };
 
   const consensus = {
+    holdsLease: () => true,
     verifyLeader: async () => {},
     removeServer: async () => {},
     view: () => ({

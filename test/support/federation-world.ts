@@ -202,6 +202,7 @@ export class Datacenter {
       raftApply,
       consensus: {
         view: () => ({ leading: true, readyForConsistentReads: true }),
+        holdsLease: () => true,
         verifyLeader: async () => {},
       },
       federationStatesSupported: () => latch.latched,

@@ -42,7 +42,12 @@ export interface ConsensusView {
 
 export interface ConsensusFacts {
   view(): ConsensusView;
-  /** Rejects when this server is not the leader any more. */
+  /** Whether this server leads, and nobody else can have been elected yet. */
+  holdsLease(): boolean;
+  /**
+   * Resolves when everything acknowledged before the call can be read here. Rejects when this
+   * server is not the leader any more.
+   */
   verifyLeader(): Promise<void>;
   /** Takes a server out of the configuration; rejects with Raft's error. */
   removeServer(id: string): Promise<void>;

@@ -3,9 +3,12 @@
 import type { QueryMeta, QueryOptions } from '../../model/blocks.ts';
 import { blockingQuery, type Indexed } from '../../store/blocking-query.ts';
 import type { StoreReader } from '../../store/view.ts';
+import type { TimerId } from '../../world/world.ts';
 import { RpcError, type RpcOrigin } from '../method.ts';
 import type { EndpointDeps } from './deps.ts';
 
+/** Answer to a consistent read that a new leader cannot give in time (Consul 1.9). */
+const NOT_READY = 'Not ready to serve consistent reads';
 const NS_PER_MS = 1e6;
 /** How long a new leader may take to be ready for consistent reads (`rpc_hold_timeout`). */
 const READY_TIMEOUT_MS = 7000;
@@ -20,6 +23,7 @@ export async function answerRead<T extends object>(
   read: (reader: StoreReader) => Indexed<T>,
 ): Promise<T & QueryMeta> {
   if (options.RequireConsistent) await consistent(deps);
+  else if (!options.AllowStale) await current(deps);
   const blocking = {
     minQueryIndex: options.MinQueryIndex,
     maxQueryTimeMs: options.MaxQueryTime / NS_PER_MS,
@@ -40,17 +44,40 @@ export function queryMeta(deps: EndpointDeps, index: number): QueryMeta {
   };
 }
 
-/** Waits until this server may answer a consistent read; rejects when it is not the leader. */
+/**
+ * Waits until this server may answer a consistent read; rejects when it is not the leader. At most
+ * this long in all: heartbeats may be answered while nothing can be committed.
+ */
 export async function consistent(deps: EndpointDeps): Promise<void> {
-  await deps.consensus.verifyLeader();
   const giveUpAt = deps.clock.monotonic() + READY_TIMEOUT_MS;
+  await limited(deps, deps.consensus.verifyLeader());
   const pauseMs = deps.random.float() * READY_POLL_MS;
   while (!deps.consensus.view().readyForConsistentReads) {
-    if (deps.clock.monotonic() >= giveUpAt) {
-      throw new RpcError('Not ready to serve consistent reads');
-    }
+    if (deps.clock.monotonic() >= giveUpAt) throw new RpcError(NOT_READY);
     await new Promise<void>((resolve) => {
       deps.clock.setTimeout(() => resolve(), pauseMs);
     });
+  }
+}
+
+/**
+ * A leader that was stopped, or cut off, does not know what happened meanwhile: once its lease is
+ * over by its own clock it asks the others before it answers for them.
+ */
+async function current(deps: EndpointDeps): Promise<void> {
+  const { consensus } = deps;
+  if (!consensus.view().leading || consensus.holdsLease()) return;
+  await limited(deps, consensus.verifyLeader());
+}
+
+async function limited({ clock }: EndpointDeps, verified: Promise<void>): Promise<void> {
+  let timer: TimerId | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = clock.setTimeout(() => reject(new RpcError(NOT_READY)), READY_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([verified, late]);
+  } finally {
+    if (timer !== undefined) clock.clearTimeout(timer);
   }
 }

@@ -1,128 +1,22 @@
 /** Scenarios by section of the Raft paper (extended version) and of the thesis. */
 
 import { describe, expect, it } from 'vitest';
-import { consulSettings } from '../../../machines/raft/limits.ts';
-import { LogView } from '../../../machines/raft/log-view.ts';
-import type { Effect, RaftNode } from '../../../machines/raft/node.ts';
-import { startNode, stepNode } from '../../../machines/raft/step.ts';
-import { EMPTY_CONFIGURATION } from '../../../src/consensus/configuration.ts';
+import type { RaftNode } from '../../../machines/raft/node.ts';
+import { stepNode } from '../../../machines/raft/step.ts';
 import { encodeConfiguration } from '../../../src/wire/raft/configuration.ts';
 import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
-import type { RaftRequest, RaftResponse } from '../../../src/wire/raft/messages.ts';
 import { ModelCluster } from '../../support/raft/model-cluster.ts';
-
-function cluster(size: number, bootstrapped = size): ModelCluster {
-  const made = new ModelCluster({ seed: 42, servers: size });
-  for (const server of made.servers) made.start(server);
-  const members = made.servers.slice(0, bootstrapped);
-  for (const server of members) made.bootstrap(server, members);
-  made.run(10_000, () => made.leader() !== undefined && committedNoop(made));
-  return made;
-}
-
-function committedNoop(made: ModelCluster): boolean {
-  const node = made.leader()?.node;
-  return (node?.commitIndex ?? 0) >= (node?.leadership?.firstIndex ?? 1);
-}
-
-function leaderOf(made: ModelCluster) {
-  const leader = made.leader();
-  if (leader?.node === undefined) throw new Error('no leader');
-  return leader;
-}
-
-function othersOf(made: ModelCluster) {
-  const leader = leaderOf(made);
-  return made.servers.filter((server) => server !== leader);
-}
-
-function isolate(made: ModelCluster, id: string): void {
-  for (const other of made.servers) {
-    if (other.id === id) continue;
-    made.faults.cut.add(`${id}>${other.id}`);
-    made.faults.cut.add(`${other.id}>${id}`);
-  }
-}
-
-const CONFIGURATION = {
-  servers: ['a', 'b', 'c'].map((id) => ({
-    suffrage: 'voter' as const,
-    id,
-    address: `${id}:8300`,
-  })),
-};
-
-function entries(terms: readonly number[]): LogEntry[] {
-  return terms.map((Term, at) => ({
-    Index: at + 1,
-    Term,
-    Type: at === 0 ? 5 : 0,
-    Data: at === 0 ? encodeConfiguration(CONFIGURATION) : Buffer.from(`${at + 1}`),
-    Extensions: null,
-    AppendedAt: undefined,
-  }));
-}
-
-/** Server `a` with a log of these terms. */
-function node(terms: readonly number[], term: number): RaftNode {
-  return startNode({
-    self: { id: 'a', address: 'a:8300' },
-    settings: consulSettings(1),
-    seed: 1,
-    nowMs: 0,
-    stored: {
-      hardState: { term, votedFor: '' },
-      log: LogView.from({ index: 0, term: 0 }, entries(terms)),
-      configuration: { index: 0, configuration: EMPTY_CONFIGURATION },
-    },
-  }).node;
-}
-
-interface Asked {
-  readonly node: RaftNode;
-  readonly response: RaftResponse['body'] | undefined;
-  readonly error: string;
-  readonly effects: readonly Effect[];
-}
-
-function ask(on: RaftNode, request: RaftRequest): Asked {
-  const requests = [{ ticket: 1, request }];
-  const stepped = stepNode(on, { type: 'requests.received', nowMs: on.nowMs + 1, requests });
-  const answer = stepped.effects.find((effect) => effect.type === 'answer');
-  const given = answer?.type === 'answer' ? answer : undefined;
-  return { ...stepped, response: given?.response?.body, error: given?.error ?? '' };
-}
-
-function append(fields: Partial<Extract<RaftRequest, { rpc: 'append-entries' }>['body']>) {
-  const body = {
-    ProtocolVersion: 3,
-    ID: 'b',
-    Addr: 'b:8300',
-    Term: 5,
-    Leader: 'b:8300',
-    PrevLogEntry: 0,
-    PrevLogTerm: 0,
-    Entries: [] as LogEntry[],
-    LeaderCommitIndex: 0,
-    ...fields,
-  };
-  return { rpc: 'append-entries' as const, body };
-}
-
-function vote(fields: Partial<Extract<RaftRequest, { rpc: 'request-vote' }>['body']>) {
-  const body = {
-    ProtocolVersion: 3,
-    ID: 'b',
-    Addr: 'b:8300',
-    Term: 5,
-    Candidate: 'b:8300',
-    LastLogIndex: 9,
-    LastLogTerm: 4,
-    LeadershipTransfer: false,
-    ...fields,
-  };
-  return { rpc: 'request-vote' as const, body };
-}
+import {
+  append,
+  ask,
+  cluster,
+  entries,
+  isolate,
+  leaderOf,
+  node,
+  othersOf,
+  vote,
+} from '../../support/raft/scenes.ts';
 
 describe('5.1 terms', () => {
   it('a request of an older term is refused with ours', () => {
@@ -278,16 +172,11 @@ describe('5.4 safety', () => {
   it('5.4.2 entries of an older term are committed only with one of the leader\u2019s own', () => {
     let on = node([1, 2, 2], 3);
     on = stepNode(on, { type: 'clock.reached', nowMs: on.electionAtMs }).node;
-    on = stepNode(on, {
-      type: 'storage.persisted',
-      nowMs: on.nowMs,
-      sequence: on.persistIssued,
-    }).node;
     const voted = {
       ProtocolVersion: 3,
       ID: 'b',
       Addr: '',
-      Term: on.term,
+      Term: on.term + 1,
       Peers: null,
       Granted: true,
     };
@@ -297,6 +186,12 @@ describe('5.4 safety', () => {
         nowMs: on.nowMs,
         answers: [{ from: 'b', answer: { term: on.term, ...answer } as never }],
       }).node;
+    on = answered({ kind: 'pre-vote', term: on.term + 1, response: voted });
+    on = stepNode(on, {
+      type: 'storage.persisted',
+      nowMs: on.nowMs,
+      sequence: on.persistIssued,
+    }).node;
     on = answered({ kind: 'vote', response: voted });
     expect(on.role).toBe('leader');
     on = stepNode(on, {

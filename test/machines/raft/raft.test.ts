@@ -97,6 +97,11 @@ function inputs(node: RaftNode): readonly object[] {
       at,
       configuration: { index: 1, configuration: BOTH },
     },
+    answers({
+      kind: 'pre-vote',
+      term: node.term + 1,
+      response: { ...header, Term: node.term + 1, Granted: true },
+    }),
     answers({ kind: 'vote', response: vote }),
     answers({ kind: 'append', epoch: 0, prevIndex: 0, lastIndex: match, response: appended }),
   ];
@@ -133,6 +138,7 @@ describe('the raft node', () => {
           node.installing,
           node.storage,
           node.persistDone === node.persistIssued,
+          node.election?.stage,
           node.election?.granted.size,
         ],
       situationsMax: 5000,

@@ -70,7 +70,7 @@ export class Caller {
 
   /** Reads a place of `server` and remembers it, as any other call. */
   async readFrom(server: SimulatedServer, place: Place): Promise<void> {
-    await this.#perform(server, place, { kind: 'read' });
+    await this.#perform(server, place, { kind: 'read', mode: 'consistent' });
   }
 
   async #work(): Promise<void> {
@@ -91,7 +91,7 @@ export class Caller {
 
   #choose(place: Place): RegisterCall {
     const roll = this.#random.float();
-    if (roll < 0.4) return { kind: 'read' };
+    if (roll < 0.4) return { kind: 'read', mode: roll < 0.2 ? 'default' : 'consistent' };
     if (roll < 0.5) return { kind: 'write', value: null };
     this.#values += 1;
     const value = `${this.name}.${this.#values}`;

@@ -18,11 +18,13 @@ export interface Seen {
   readonly index: number;
 }
 
+export type ReadMode = Extract<RegisterCall, { kind: 'read' }>['mode'];
+
 export interface Place {
   readonly name: string;
   /** Whether it can be written on condition. */
   readonly swaps: boolean;
-  read(server: SimulatedServer, signal: AbortSignal): Promise<Seen>;
+  read(server: SimulatedServer, mode: ReadMode, signal: AbortSignal): Promise<Seen>;
   write(server: SimulatedServer, value: string | null, signal: AbortSignal): Promise<void>;
   swap(server: SimulatedServer, seen: Seen, value: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -37,7 +39,7 @@ export async function answerOf(
 ): Promise<{ readonly answer: RegisterAnswer; readonly seen?: Seen }> {
   switch (call.kind) {
     case 'read': {
-      const read = await place.read(server, signal);
+      const read = await place.read(server, call.mode, signal);
       return { answer: { kind: 'value', value: read.value }, seen: read };
     }
     case 'write':
@@ -52,6 +54,14 @@ export async function answerOf(
   }
 }
 
+/** A default read goes to who takes itself for the leader: others would forward it. */
+function optionsOf(server: SimulatedServer, mode: ReadMode): { RequireConsistent: boolean } {
+  if (mode === 'default' && server.consensus?.view().role !== 'leader') {
+    throw new Error('node is not the leader');
+  }
+  return { RequireConsistent: mode === 'consistent' };
+}
+
 export function keyPlace(key: string): Place {
   const entry = (value: string | null, index = 0) =>
     DirEntry.of({ Key: key, Value: Buffer.from(value ?? ''), ModifyIndex: index });
@@ -60,8 +70,8 @@ export function keyPlace(key: string): Place {
   return {
     name: `key ${key}`,
     swaps: true,
-    read: async (server, signal) => {
-      const request = { Datacenter: DATACENTER, Key: key, RequireConsistent: true };
+    read: async (server, mode, signal) => {
+      const request = { Datacenter: DATACENTER, Key: key, ...optionsOf(server, mode) };
       const { Entries } = await server.call(KVS_GET, KeyRequest.of(request), signal);
       const found = Entries?.[0];
       if (found === undefined) return { value: null, index: 0 };
@@ -84,8 +94,8 @@ export function servicePlace(id: string): Place {
   return {
     name: `service ${id}`,
     swaps: false,
-    read: async (server, signal) => {
-      const request = NodeSpecificRequest.of({ ...own, RequireConsistent: true });
+    read: async (server, mode, signal) => {
+      const request = NodeSpecificRequest.of({ ...own, ...optionsOf(server, mode) });
       const { NodeServices } = await server.call(CATALOG_NODE_SERVICES, request, signal);
       return { value: NodeServices?.Services?.[id]?.Tags?.[0] ?? null, index: 0 };
     },

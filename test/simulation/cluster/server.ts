@@ -352,6 +352,7 @@ function endpointDeps(parts: Parts, ready: () => boolean): EndpointDeps {
           lastLogIndex: view.lastIndex,
         };
       },
+      holdsLease: () => consensus.holdsLease(),
       verifyLeader: () => consensus.verifyLeader(),
       removeServer: (id) => consensus.removeServer(id, { prevIndex: 0 }),
     },

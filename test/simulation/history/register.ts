@@ -6,7 +6,8 @@
 import type { Operation, SequentialModel } from './linearizable.ts';
 
 export type RegisterCall =
-  | { readonly kind: 'read' }
+  /** However it is read: both kinds must tell what was acknowledged. */
+  | { readonly kind: 'read'; readonly mode: 'consistent' | 'default' }
   /** No value: it is deleted. */
   | { readonly kind: 'write'; readonly value: string | null }
   /** Written only if the place still holds `expected`. */

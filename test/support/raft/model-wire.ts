@@ -53,12 +53,16 @@ export function answerOf(
   if (response === null || message.kind === 'timeout-now') return undefined;
   switch (message.kind) {
     case 'append': {
-      const { epoch, lastIndex } = message;
+      const { epoch, sentAtMs, lastIndex } = message;
       const prevIndex = message.body.PrevLogEntry;
-      return { kind: 'append', term, epoch, prevIndex, lastIndex, response: body };
+      return { kind: 'append', term, epoch, sentAtMs, prevIndex, lastIndex, response: body };
     }
-    case 'heartbeat':
-      return { kind: 'heartbeat', term, round: message.round, response: body };
+    case 'heartbeat': {
+      const { round, sentAtMs } = message;
+      return { kind: 'heartbeat', term, round, sentAtMs, response: body };
+    }
+    case 'pre-vote':
+      return { kind: 'pre-vote', term, response: body };
     case 'vote':
       return { kind: 'vote', term, response: body };
     case 'snapshot': {
