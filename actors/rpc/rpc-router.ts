@@ -53,7 +53,11 @@ export function createRpcRouterActor(deps: RpcRouterDeps): RpcRouter {
       publish: ({ self }, { view }) => {
         tell = (event) => queueMicrotask(() => self.send(event));
         logChanges(log, latest, view);
+        const before = latest;
         latest = view;
+        if (before.leader?.node !== view.leader?.node || before.leading !== view.leading) {
+          forwarder.leaderChanged();
+        }
       },
       steer: (_, { choices }) => deps.gateways?.update(choices),
       ping: (_, { targets }) => {

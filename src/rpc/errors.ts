@@ -24,6 +24,12 @@ export const STREAM_EOF = 'EOF';
 export const STREAM_CLOSED = 'stream closed';
 export const SESSION_SHUTDOWN = 'session shutdown';
 
+/** Nobody listens at the server: its process is gone, and nothing of the call has reached it. */
+export function wasNeverSent(error: unknown): boolean {
+  const text = textOf(error);
+  return text.startsWith(GETTING_CLIENT) && text.endsWith('connection refused');
+}
+
 /** Whether a failed call may be tried again on another server or a little later. */
 export function isRetryable(error: unknown, access: 'read' | 'write'): boolean {
   const text = textOf(error);

@@ -14,6 +14,7 @@ import {
   NO_REMOTE_SERVER,
   NO_SERVERS,
   STREAM_EOF,
+  wasNeverSent,
 } from './errors.ts';
 import { HOPS_MAX } from './hops.ts';
 import {
@@ -66,9 +67,16 @@ const HELD_HOPS_MAX = 1;
 
 export class RpcForwarder implements RpcCaller {
   readonly #options: ForwarderOptions;
+  /** Calls that wait before they are tried again. */
+  readonly #held = new Set<() => void>();
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+  }
+
+  /** Another leader, or none, is known from now on: who waits for one need not wait any longer. */
+  leaderChanged(): void {
+    for (const wake of [...this.#held]) wake();
   }
 
   /** Calls as a local client of this agent would. */
@@ -148,7 +156,9 @@ export class RpcForwarder implements RpcCaller {
     origin: RpcOrigin,
     local: () => Promise<Reply>,
   ): Promise<Reply> {
-    return this.#held(route, origin, () => {
+    // A leader that is evidently gone will have a successor, which is waited for.
+    const retryable = (error: unknown) => isRetryable(error, route.access) || wasNeverSent(error);
+    return this.#hold(retryable, origin, () => {
       const { leading, leader } = this.#options.view();
       if (leading) return local();
       // A leader that has not heard of its election, and one that servers pass around.
@@ -164,18 +174,23 @@ export class RpcForwarder implements RpcCaller {
     request: Request,
     origin: RpcOrigin,
   ): Promise<Reply> {
-    return this.#held(routeOf(method, request), origin, () => {
-      const view = this.#options.view();
-      const own = view.datacenters.find(({ name }) => name === view.datacenter);
-      const [server] = own?.servers ?? [];
-      if (server === undefined) return Promise.reject(new RpcError(NO_SERVERS));
-      return this.#callServer(server, method, request, origin);
-    });
+    const { access } = routeOf(method, request);
+    return this.#hold(
+      (error) => isRetryable(error, access),
+      origin,
+      () => {
+        const view = this.#options.view();
+        const own = view.datacenters.find(({ name }) => name === view.datacenter);
+        const [server] = own?.servers ?? [];
+        if (server === undefined) return Promise.reject(new RpcError(NO_SERVERS));
+        return this.#callServer(server, method, request, origin);
+      },
+    );
   }
 
   /** Tries again what may be tried again, for the hold time after the first failure. */
-  async #held<Reply>(
-    route: RpcRoute,
+  async #hold<Reply>(
+    retryable: (error: unknown) => boolean,
     origin: RpcOrigin,
     attempt: () => Promise<Reply>,
   ): Promise<Reply> {
@@ -186,7 +201,7 @@ export class RpcForwarder implements RpcCaller {
       try {
         return await attempt();
       } catch (error) {
-        const final = !isRetryable(error, route.access) || origin.signal.aborted;
+        const final = !retryable(error) || origin.signal.aborted;
         if (final || (origin.hops ?? 0) > HELD_HOPS_MAX) throw error;
         until ??= clock.monotonic() + holdMs;
         if (clock.monotonic() >= until) throw error;
@@ -201,8 +216,10 @@ export class RpcForwarder implements RpcCaller {
       const over = (): void => {
         clock.clearTimeout(timer);
         signal.removeEventListener('abort', over);
+        this.#held.delete(over);
         resolve();
       };
+      this.#held.add(over);
       const timer = clock.setTimeout(over, ms);
       signal.addEventListener('abort', over);
     });
