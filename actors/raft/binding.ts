@@ -386,7 +386,8 @@ export class RaftBinding {
     const reached = (): void => {
       this.#timer = undefined;
       this.#armedMs = Number.POSITIVE_INFINITY;
-      this.#send({ type: 'clock.reached', nowMs: this.#nowMs() });
+      const wallMs = clock.now();
+      this.#send({ type: 'clock.reached', nowMs: this.#nowMs(), wallMs });
     };
     const waitMs = Math.max(0, Math.ceil(atMs - this.#nowMs()));
     this.#timer = clock.setTimeout(() => {

@@ -11,7 +11,7 @@ import {
 } from './limits.ts';
 import type { Progress, RaftNode, Verification } from './node.ts';
 import { heartbeatAll } from './replication.ts';
-import { becomeFollower, leadingFor, refuse } from './roles.ts';
+import { appendedAt, becomeFollower, leadingFor, refuse } from './roles.ts';
 import { appendEntries, commitThrough, note, type Step, voterIds } from './step-base.ts';
 
 /** Puts a batch of proposals into the log. */
@@ -24,13 +24,14 @@ export function propose(step: Step, proposals: readonly Proposal[]): void {
     return;
   }
   const firstIndex = node.log.lastIndex + 1;
+  const AppendedAt = appendedAt(node);
   const entries = proposals.map((proposal, at) => ({
     Index: firstIndex + at,
     Term: node.term,
     Type: proposal.kind === 'barrier' ? ENTRY_TYPE.barrier : ENTRY_TYPE.command,
     Data: proposal.kind === 'barrier' ? null : proposal.data,
     Extensions: proposal.extensions,
-    AppendedAt: undefined,
+    AppendedAt,
   }));
   step.effects.push({ type: 'accept', firstIndex, replies });
   appendEntries(step, entries);

@@ -136,6 +136,8 @@ export interface RaftNode {
   storage: 'ready' | 'failed';
   /** Monotonic time of the last input that had one. */
   nowMs: number;
+  /** From monotonic to Unix time; `undefined` until the timer has told. */
+  wallOffsetMs: number | undefined;
   contactAtMs: number | undefined;
   electionAtMs: number;
   /** No votes before: a leader may count on what was answered to it before we were restarted. */
@@ -313,7 +315,8 @@ export type AnyReply = Reply<any>;
 
 /** Inputs. Those that come from the outside of the process carry the time. */
 export type Input =
-  | { readonly type: 'clock.reached'; readonly nowMs: number }
+  /** `wallMs`: the same moment as people count it, Unix time. */
+  | { readonly type: 'clock.reached'; readonly nowMs: number; readonly wallMs: number }
   | {
       readonly type: 'requests.received';
       readonly nowMs: number;

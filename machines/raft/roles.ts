@@ -1,5 +1,6 @@
 /** Changes of role, and what is refused to those who are not leader. */
 
+import { goTimeFromUnixMs } from '../../src/wire/msgpack/time.ts';
 import { ENTRY_TYPE, type LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { AnyReply, Leadership, RaftNode } from './node.ts';
 import { followProgress } from './progress.ts';
@@ -92,6 +93,11 @@ export function newEntry(node: RaftNode, type: number, data: Uint8Array | null):
     Type: type,
     Data: data,
     Extensions: null,
-    AppendedAt: undefined,
+    AppendedAt: appendedAt(node),
   };
+}
+
+/** When a leader appends: informative, and new with library 1.3.0. As exact as the last timer. */
+export function appendedAt({ nowMs, wallOffsetMs }: RaftNode): LogEntry['AppendedAt'] {
+  return wallOffsetMs === undefined ? undefined : goTimeFromUnixMs(nowMs + wallOffsetMs);
 }

@@ -108,6 +108,7 @@ export function startNode(options: NodeOptions): Stepped {
     persistPending: [],
     storage: 'ready',
     nowMs: options.nowMs,
+    wallOffsetMs: undefined,
     contactAtMs: undefined,
     electionAtMs: 0,
     votesFromMs: options.nowMs,
@@ -152,6 +153,7 @@ function take(step: Step, input: Input): void {
   const { node } = step;
   switch (input.type) {
     case 'clock.reached':
+      node.wallOffsetMs = input.wallMs - input.nowMs;
       clockReached(step);
       return;
     case 'requests.received':

@@ -171,7 +171,7 @@ describe('5.4 safety', () => {
 
   it('5.4.2 entries of an older term are committed only with one of the leader\u2019s own', () => {
     let on = node([1, 2, 2], 3);
-    on = stepNode(on, { type: 'clock.reached', nowMs: on.electionAtMs }).node;
+    on = stepNode(on, { type: 'clock.reached', nowMs: on.electionAtMs, wallMs: 0 }).node;
     const voted = {
       ProtocolVersion: 3,
       ID: 'b',

@@ -81,7 +81,7 @@ function inputs(node: RaftNode): readonly object[] {
   });
   return [
     { type: 'cluster.bootstrap', configuration: BOTH, reply },
-    { type: 'clock.reached', nowMs: node.electionAtMs },
+    { type: 'clock.reached', nowMs: node.electionAtMs, wallMs: 0 },
     { type: 'storage.persisted', nowMs, sequence: node.persistIssued },
     { type: 'storage.failed', nowMs, error: new Error('no space') },
     { type: 'storage.recovered', nowMs },

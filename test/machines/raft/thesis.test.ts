@@ -56,6 +56,7 @@ describe('9.6 preventing disruptions when a server rejoins the cluster', () => {
     const { node: asking, effects } = stepNode(before, {
       type: 'clock.reached',
       nowMs: before.electionAtMs,
+      wallMs: 0,
     });
     expect(phaseOf(asking)).toBe('canvassing');
     expect(asking).toMatchObject({ term: 4, votedFor: '' });
@@ -285,7 +286,7 @@ function leading(): RaftNode {
   const committed = answered(on, 'b', appendAnswer(on, on.log.lastIndex));
   const applied = { throughIndex: committed.applyingIndex, responses: [] };
   const { node: all } = stepNode(committed, { type: 'entries.applied', ...applied });
-  return stepNode(all, { type: 'clock.reached', nowMs: all.nowMs + 400 }).node;
+  return stepNode(all, { type: 'clock.reached', nowMs: all.nowMs + 400, wallMs: 0 }).node;
 }
 
 describe('6.4.1 reads by lease', () => {
@@ -344,5 +345,19 @@ describe('6.4.1 reads by lease', () => {
     const heard = allDurable(answered(on, 'b', heartbeatAnswer(on, 0, on.nowMs)));
     const { node: deposed } = ask(heard, append({ Term: 9 }));
     expect(holdsLease(deposed, deposed.nowMs)).toBe(false);
+  });
+});
+
+describe('when entries are appended', () => {
+  it('a leader stamps them with its clock, as library 1.3.0 and newer do', () => {
+    const on = leading();
+    const wallMs = 1_700_000_000_250;
+    const told = stepNode(on, { type: 'clock.reached', nowMs: on.nowMs, wallMs }).node;
+    const reply = { answer: () => {}, refuse: () => {} };
+    const proposal = { kind: 'command', data: Buffer.from('x'), extensions: null, reply } as const;
+    const { node: after } = stepNode(told, { type: 'proposals.submitted', proposals: [proposal] });
+    expect(after.log.entryAt(after.log.lastIndex)?.AppendedAt).toMatchObject({
+      unixSeconds: 1_700_000_000,
+    });
   });
 });

@@ -364,7 +364,7 @@ export class ModelCluster {
     const due = this.#alive(server, () => {
       if (server.armedMs !== atMs) return;
       server.armedMs = Number.POSITIVE_INFINITY;
-      this.input(server, { type: 'clock.reached', nowMs: this.nowMs });
+      this.input(server, { type: 'clock.reached', nowMs: this.nowMs, wallMs: 0 });
     });
     this.at(Math.max(0, atMs - this.nowMs), due);
   }

@@ -153,7 +153,7 @@ export function allDurable(on: RaftNode): RaftNode {
 
 /** Time passes until the node would stand. */
 export function electionDue(on: RaftNode): RaftNode {
-  return stepNode(on, { type: 'clock.reached', nowMs: on.electionAtMs }).node;
+  return stepNode(on, { type: 'clock.reached', nowMs: on.electionAtMs, wallMs: 0 }).node;
 }
 
 /** What came back from `from`, in the term that the node is in unless it says otherwise. */
