@@ -54,8 +54,15 @@ export async function answerOf(
   }
 }
 
-/** A default read goes to who takes itself for the leader: others would forward it. */
-function optionsOf(server: SimulatedServer, mode: ReadMode): { RequireConsistent: boolean } {
+/**
+ * A default read goes to who takes itself for the leader when it is read: others would forward it.
+ * A process that was stopped may have learnt of another leader since it was called.
+ */
+async function optionsOf(
+  server: SimulatedServer,
+  mode: ReadMode,
+): Promise<{ RequireConsistent: boolean }> {
+  await server.host.thawed();
   if (mode === 'default' && server.consensus?.view().role !== 'leader') {
     throw new Error('node is not the leader');
   }
@@ -71,7 +78,7 @@ export function keyPlace(key: string): Place {
     name: `key ${key}`,
     swaps: true,
     read: async (server, mode, signal) => {
-      const request = { Datacenter: DATACENTER, Key: key, ...optionsOf(server, mode) };
+      const request = { Datacenter: DATACENTER, Key: key, ...(await optionsOf(server, mode)) };
       const { Entries } = await server.call(KVS_GET, KeyRequest.of(request), signal);
       const found = Entries?.[0];
       if (found === undefined) return { value: null, index: 0 };
@@ -95,7 +102,7 @@ export function servicePlace(id: string): Place {
     name: `service ${id}`,
     swaps: false,
     read: async (server, mode, signal) => {
-      const request = NodeSpecificRequest.of({ ...own, ...optionsOf(server, mode) });
+      const request = NodeSpecificRequest.of({ ...own, ...(await optionsOf(server, mode)) });
       const { NodeServices } = await server.call(CATALOG_NODE_SERVICES, request, signal);
       return { value: NodeServices?.Services?.[id]?.Tags?.[0] ?? null, index: 0 };
     },
