@@ -184,7 +184,14 @@ function appendAnswered(
   }
   if (!current) return;
   restartProbe(peer);
-  const hint = Math.min(answer.prevIndex, answer.response.LastLog + 1);
+  const { LastLog } = answer.response;
+  if (LastLog < peer.match) {
+    // Its disk has forgotten what it had promised to keep: it must get that again, or it never ends.
+    const to = peer.server.id;
+    note(step, 'error', 'a follower has lost entries', { to, had: peer.match, has: LastLog });
+    peer.match = LastLog;
+  }
+  const hint = Math.min(answer.prevIndex, LastLog + 1);
   peer.next = Math.max(hint, peer.match + 1, 1);
   if (answer.response.NoRetryBackoff) peer.failures = 0;
   else backOff(node, peer);

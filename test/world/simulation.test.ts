@@ -273,6 +273,15 @@ describe('simulated processes', () => {
     await connect(simulation, a, b);
   });
 
+  it('leaves the port of a process that died as it began to listen to the next one', async () => {
+    const { simulation, a } = twoHosts();
+    const at = { address: '10.0.0.1', port: PORT };
+    void a.world.network.listenTcp(at, () => {});
+    a.kill();
+    const listener = await simulation.settle(a.world.network.listenTcp(at, () => {}));
+    expect(listener.endpoint).toEqual(at);
+  });
+
   it('tells peers nothing of a loss of power until they speak', async () => {
     const { simulation, a, b } = twoHosts();
     const { near } = await connect(simulation, a, b);
@@ -297,7 +306,7 @@ describe('simulated disk', () => {
 
   it('keeps what was synced, and of the rest all, nothing or a torn part', async () => {
     const outcomes = new Set<string>();
-    for (let seed = 0; seed < 60; seed++) {
+    for (let seed = 0; seed < 120; seed++) {
       const { simulation, a } = twoHosts(seed);
       const { disk } = a.world;
       const file = await simulation.settle(disk.open('/log', 'create'));

@@ -119,7 +119,7 @@ export class Fabric {
     at: Endpoint,
     accepted: (stream: ByteStream) => void,
   ): Promise<Listener> {
-    return this.#attempt(() => {
+    return this.#attempt(station, () => {
       const port = this.#claim(station, station.tcp, at, `listen tcp ${endpointText(at)}`);
       const open: TcpPort = { address: at.address, accepted };
       add(station.tcp, port, open);
@@ -131,7 +131,7 @@ export class Fabric {
   }
 
   bindUdp(station: Station, at: Endpoint, listener: UdpListener): Promise<UdpSocket> {
-    return this.#attempt(() => {
+    return this.#attempt(station, () => {
       const port = this.#claim(station, station.udp, at, `listen udp ${endpointText(at)}`);
       const open: UdpPort = { address: at.address, listener };
       add(station.udp, port, open);
@@ -280,9 +280,12 @@ export class Fabric {
     }
   }
 
-  #attempt<T>(run: () => T): Promise<T> {
+  /** A process that has died meanwhile opens nothing, in the place of the next one. */
+  #attempt<T>(station: Station, run: () => T): Promise<T> {
+    const { process } = station;
     return new Promise((resolve, reject) => {
       this.timeline.after(0, () => {
+        if (station.process !== process) return;
         try {
           resolve(run());
         } catch (error) {
