@@ -27,6 +27,8 @@ const AT_ONCE = 64;
 /** A server that keeps something of each stream grows by much more; what V8 keeps free varies. */
 const GROWTH_MIB_MAX = 48;
 const LOG_LINES_MAX = 2_000;
+/** Three places tell of strangers, each at most ten a second: a slow machine has more seconds. */
+const LOG_LINES_MAX_PER_SECOND = 33;
 const ADDRESS = `${NETWORK}.9.1`;
 /** As many clients, so that the limit of connections for each is not all that is tested. */
 const SOURCES = 32;
@@ -225,6 +227,7 @@ test(`${STREAMS} hostile streams against the server port`, { timeout: 400_000 },
   // Streams that said nothing end with the time limit of the handshake.
   await pause(6_000);
   const after = residentMiB();
+  const seconds = (performance.now() - began) / 1000;
   figure(
     `${sent} of ${STREAMS} streams in ${Math.round(tookMs)} ms; resident ${Math.round(before)} → ` +
       `${Math.round(after)} MiB; ${server.lines.length - linesBefore} log lines`,
@@ -232,7 +235,7 @@ test(`${STREAMS} hostile streams against the server port`, { timeout: 400_000 },
   for (const line of loudest(server.lines.slice(linesBefore))) figure(`  ${line}`);
   expect(sent).toBeGreaterThan(STREAMS * 0.99);
   expect(after - before).toBeLessThan(GROWTH_MIB_MAX);
-  expect(server.lines.length - linesBefore).toBeLessThan(LOG_LINES_MAX);
+  expect(server.lines.length - linesBefore).toBeLessThan(seconds * LOG_LINES_MAX_PER_SECOND);
   expect(await healthy()).toBe(true);
 });
 

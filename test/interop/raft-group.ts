@@ -66,7 +66,7 @@ export async function holds(
   });
 }
 
-/** Until all see the same configuration: `suffrages` by node name. */
+/** Until all see the same configuration. Autopilot takes its time before it gives a vote. */
 export async function configured(
   servers: readonly RaftServer[],
   members: readonly (readonly [ServerName, 'Voter' | 'Nonvoter'])[],
@@ -75,7 +75,7 @@ export async function configured(
     members.map(([{ id, address }, suffrage]) => [id, address, suffrage]).sort(),
   );
   let seen: readonly string[] = [];
-  await until('the same configuration everywhere', 20_000, async () => {
+  await until('the same configuration everywhere', 45_000, async () => {
     const lists = await Promise.all(servers.map((server) => server.servers()));
     seen = lists.map((list) =>
       JSON.stringify(list.map(({ ID, Address, Suffrage }) => [ID, Address, Suffrage]).sort()),

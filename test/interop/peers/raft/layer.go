@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/rpc"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -14,11 +16,13 @@ const raftType = 1
 
 const firstByteTimeout = 5 * time.Second
 
-// layer is a server port that takes raft connections and closes all others.
+// layer is a server port that takes connections for raft and for calls, and closes all others.
 type layer struct {
 	net.Listener
 	accepted chan net.Conn
 	closed   chan struct{}
+	// Methods, once there is a server to tell of.
+	methods atomic.Pointer[rpc.Server]
 }
 
 func listen(address string) (*layer, error) {
@@ -26,7 +30,7 @@ func listen(address string) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &layer{listener, make(chan net.Conn), make(chan struct{})}
+	l := &layer{Listener: listener, accepted: make(chan net.Conn), closed: make(chan struct{})}
 	go l.run()
 	return l, nil
 }
@@ -42,15 +46,23 @@ func (l *layer) run() {
 	}
 }
 
-// sort takes the type byte off and hands the connection on if it is for raft.
+// sort takes the type byte off and hands the connection on to what it is for.
 func (l *layer) sort(conn net.Conn) {
 	var kind [1]byte
 	conn.SetReadDeadline(time.Now().Add(firstByteTimeout))
-	if _, err := io.ReadFull(conn, kind[:]); err != nil || kind[0] != raftType {
+	if _, err := io.ReadFull(conn, kind[:]); err != nil {
 		conn.Close()
 		return
 	}
 	conn.SetReadDeadline(time.Time{})
+	if methods := l.methods.Load(); methods != nil && kind[0] == rpcType {
+		serveSession(conn, methods)
+		return
+	}
+	if kind[0] != raftType {
+		conn.Close()
+		return
+	}
 	select {
 	case l.accepted <- conn:
 	case <-l.closed:

@@ -66,6 +66,11 @@ func start(args []string) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	methods, err := newStatus(p.raft)
+	if err != nil {
+		return nil, err
+	}
+	layer.methods.Store(methods)
 	if o.GossipHost != "" {
 		p.gossip, err = joinPool(o)
 	}
