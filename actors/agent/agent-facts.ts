@@ -36,6 +36,9 @@ export function createAgentFacts(deps: AgentFactsDeps): AgentFacts {
   const { base, events } = deps;
   const post = base.bus.postFor('agent');
   return {
+    domains: [base.plan.domain, ...(base.plan.altDomain ? [base.plan.altDomain] : [])].map(
+      (domain) => `${domain}.`,
+    ),
     own: { datacenter: base.plan.datacenter, node: base.plan.node.name, segment: '' },
     role: base.plan.role,
     defaultToken: () => '',

@@ -43,6 +43,8 @@ export type DebugValue =
 
 export interface AgentFacts {
   readonly own: OwnFacts;
+  /** DNS domains that this agent answers for, with the trailing dot. */
+  readonly domains: readonly string[];
   readonly role: 'server' | 'client';
   /** Token that stands in for a missing one; `''` = anonymous. */
   defaultToken(): string;

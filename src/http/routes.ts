@@ -17,6 +17,7 @@ import { FEDERATION_STATE_ROUTES } from './handlers/federation-states.ts';
 import { HEALTH_ROUTES } from './handlers/health.ts';
 import { INTENTION_ROUTES } from './handlers/intentions.ts';
 import { INTERNAL_UI_ROUTES } from './handlers/internal-ui.ts';
+import { INTERNAL_UI_SERVICE_ROUTES } from './handlers/internal-ui-services.ts';
 import { KEYRING_ROUTES } from './handlers/keyring.ts';
 import { KV_ROUTES } from './handlers/kv.ts';
 import { OPERATOR_ROUTES } from './handlers/operator.ts';
@@ -49,6 +50,7 @@ export const HTTP_ROUTE_TABLE: RouteTable<HttpContext> = new RouteTable([
   ...CONFIG_ROUTES,
   ...CONNECT_CA_ROUTES,
   ...INTERNAL_UI_ROUTES,
+  ...INTERNAL_UI_SERVICE_ROUTES,
   ...KEYRING_ROUTES,
   ...INTENTION_ROUTES,
   ...DISCOVERY_CHAIN_ROUTES,

@@ -9,12 +9,14 @@
 export * from './blocking-query.ts';
 export * from './read/catalog.ts';
 export * from './read/discovery-chain.ts';
+export * from './read/gateways.ts';
 export * from './read/health.ts';
 export * from './read/intentions.ts';
 export * from './read/kv.ts';
 export * from './read/other.ts';
 export * from './read/prepared-query.ts';
 export * from './read/service-config.ts';
+export * from './read/topology.ts';
 export { readTxn } from './read/txn.ts';
 export { Store, type StoreSource } from './store.ts';
 export { type Effects, type LockDelay, StoreError } from './transaction.ts';

@@ -21,16 +21,6 @@ const OPEN: Readonly<Record<string, readonly string[]>> = {
     'redirect to another dc',
     'cached',
   ],
-  // Summaries of services and gateways, and who is connected to whom.
-  '19-internal-ui': [
-    'services',
-    'gateway services nodes none',
-    'gateway services nodes missing',
-    'gateway intentions',
-    'topology without kind',
-    'topology',
-    'topology bad kind',
-  ],
 };
 
 const results: FileResult[] = [];

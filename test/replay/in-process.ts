@@ -313,6 +313,7 @@ async function noGossip(): Promise<never> {
 function boxedAgent(): AgentFacts {
   const unavailable = noGossip;
   return {
+    domains: ['consul.'],
     own: { datacenter: DATACENTER, node: NODE, segment: '' },
     role: 'server',
     defaultToken: () => '',

@@ -5,6 +5,7 @@ import type { NodeServiceList, NodeServices, ServiceSpecificRequest } from '../.
 import * as method from '../../rpc/methods/catalog.ts';
 import type { HttpContext } from '../context.ts';
 import { deregisterInput, registerInput } from '../json/bodies.ts';
+import { gatewayServiceJson } from '../json/gateway.ts';
 import { catalogServiceJson, nodeJson, nodeServiceJson } from '../json/objects.ts';
 import { list, map, nullable, object, str } from '../json/output.ts';
 import { badRequest, type HttpRequest, jsonAnswer } from '../message.ts';
@@ -21,6 +22,7 @@ import type { Route } from '../router.ts';
 import { decodedBody } from './body.ts';
 import { rest } from './path.ts';
 
+const gatewayServicesJson = list(gatewayServiceJson, 'null');
 const datacentersJson = list(str);
 const nodesJson = list(nodeJson);
 const servicesJson = map(list(str), '{}');
@@ -207,6 +209,6 @@ async function gatewayServices(http: HttpRequest, context: HttpContext) {
       if (name === '') throw badRequest('Missing gateway name');
       return serviceRequest(http, context, read, name, 'plain');
     },
-    answer: (_reply, headers) => jsonAnswer('null', headers),
+    answer: shown(({ Services }) => gatewayServicesJson.text(Services)),
   });
 }

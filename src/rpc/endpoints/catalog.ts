@@ -13,6 +13,7 @@ import {
   type ServiceSpecificRequest,
 } from '../../model/catalog.ts';
 import {
+  gatewayServices,
   hasMeta,
   listNodes,
   listServices,
@@ -95,10 +96,10 @@ function catalogLists(deps: EndpointDeps): readonly ServedMethod[] {
 
     serve(method.CATALOG_GATEWAY_SERVICES, async (request, origin) => {
       if (request.ServiceName === '') throw new RpcError('Must provide gateway name');
-      return answerRead(deps, request, origin, (reader) => ({
-        index: reader.indexRow('gateway-services') ?? 0,
-        result: { Services: null },
-      }));
+      return answerRead(deps, request, origin, (reader) => {
+        const { index, result } = gatewayServices(reader, request.ServiceName);
+        return { index, result: { Services: result.length === 0 ? null : result } };
+      });
     }),
   ];
 }

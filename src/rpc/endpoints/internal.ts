@@ -6,11 +6,16 @@ import type { CheckServiceNode, NodeInfo } from '../../model/catalog.ts';
 import type { CoordinateUpdateRequest } from '../../model/coordinate.ts';
 import {
   coordinates,
+  gatewayIntentions,
+  gatewayServiceDump,
+  gatewayServices,
+  INGRESS_GATEWAY,
   nodeCoordinates,
   nodeDump,
   nodeInfo,
   serviceDump,
   serviceDumpByKind,
+  serviceTopology,
 } from '../../store/index.ts';
 import { RpcError, type ServedMethod, serve } from '../method.ts';
 import * as coordinate from '../methods/coordinate.ts';
@@ -45,7 +50,46 @@ export function internalEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
           ? serviceDumpByKind(reader, request.ServiceKind)
           : serviceDump(reader);
         const nodes = result.map(({ Node, Service, Checks }) => ({ Node, Service, Checks }));
-        return { index, result: { Nodes: nodes.filter(passes), Gateways: null } };
+        const gateways = gatewayServices(reader);
+        return {
+          index: Math.max(index, gateways.index),
+          result: {
+            Nodes: nodes.filter(passes),
+            Gateways: gateways.result.length === 0 ? null : gateways.result,
+          },
+        };
+      });
+    }),
+
+    serve(method.INTERNAL_SERVICE_TOPOLOGY, async (request, origin) => {
+      const { ServiceName, ServiceKind } = request;
+      if (ServiceName === '') throw new RpcError('Must provide a service name');
+      if (ServiceKind !== '' && ServiceKind !== INGRESS_GATEWAY) {
+        throw new RpcError(`unsupported kind ${JSON.stringify(ServiceKind)}`);
+      }
+      return answerRead(deps, request, origin, (reader) => {
+        const { index, result } = serviceTopology(reader, ServiceName, ServiceKind);
+        return { index, result: { ServiceTopology: result, FilteredByACLs: false } };
+      });
+    }),
+
+    serve(method.INTERNAL_GATEWAY_SERVICE_DUMP, async (request, origin) => {
+      if (request.ServiceName === '') throw new RpcError('Must provide gateway name');
+      return answerRead(deps, request, origin, (reader) => {
+        const { index, result } = gatewayServiceDump(reader, request.ServiceName);
+        return { index, result: { Dump: result.length === 0 ? null : result } };
+      });
+    }),
+
+    serve(method.INTERNAL_GATEWAY_INTENTIONS, async (request, origin) => {
+      const [gateway, ...more] = request.Match?.Entries ?? [];
+      if (gateway === undefined || more.length > 0) {
+        const count = gateway === undefined ? 0 : more.length + 1;
+        throw new RpcError(`Expected 1 gateway name, got ${count}`);
+      }
+      return answerRead(deps, request, origin, (reader) => {
+        const { index, result } = gatewayIntentions(reader, gateway.Name);
+        return { index, result: { Intentions: result, DataOrigin: '' } };
       });
     }),
 

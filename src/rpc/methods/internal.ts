@@ -5,6 +5,7 @@ import {
   IndexedNodeDump,
   IndexedNodesWithGateways,
   ServiceDumpRequest,
+  ServiceSpecificRequest,
 } from '../../model/catalog.ts';
 import {
   EventFireRequest,
@@ -12,6 +13,8 @@ import {
   KeyringRequest,
   KeyringResponses,
 } from '../../model/event.ts';
+import { IndexedIntentions, IntentionQueryRequest } from '../../model/intention.ts';
+import { IndexedServiceDump, IndexedServiceTopology } from '../../model/topology.ts';
 import type { RpcMethod } from '../method.ts';
 
 export const INTERNAL_NODE_INFO: RpcMethod<NodeSpecificRequest, IndexedNodeDump> = {
@@ -30,6 +33,27 @@ export const INTERNAL_SERVICE_DUMP: RpcMethod<ServiceDumpRequest, IndexedNodesWi
   name: 'Internal.ServiceDump',
   request: ServiceDumpRequest,
   reply: IndexedNodesWithGateways,
+};
+
+export const INTERNAL_SERVICE_TOPOLOGY: RpcMethod<ServiceSpecificRequest, IndexedServiceTopology> =
+  {
+    name: 'Internal.ServiceTopology',
+    request: ServiceSpecificRequest,
+    reply: IndexedServiceTopology,
+  };
+
+export const INTERNAL_GATEWAY_SERVICE_DUMP: RpcMethod<ServiceSpecificRequest, IndexedServiceDump> =
+  {
+    name: 'Internal.GatewayServiceDump',
+    request: ServiceSpecificRequest,
+    reply: IndexedServiceDump,
+  };
+
+/** The gateway is named as the one entry of `Match`. */
+export const INTERNAL_GATEWAY_INTENTIONS: RpcMethod<IntentionQueryRequest, IndexedIntentions> = {
+  name: 'Internal.GatewayIntentions',
+  request: IntentionQueryRequest,
+  reply: IndexedIntentions,
 };
 
 export const INTERNAL_EVENT_FIRE: RpcMethod<EventFireRequest, EventFireResponse> = {

@@ -67,6 +67,14 @@ export function discoveryChain(
   };
 }
 
+/** What a service speaks: as its own defaults say, or those of all proxies, or TCP. */
+export function protocolOfService(reader: StoreReader, name: string): string {
+  return protocolOf(
+    defaultsOf(configEntry(reader, 'service-defaults', name).result),
+    defaultsOf(configEntry(reader, 'proxy-defaults', 'global').result),
+  );
+}
+
 interface TargetFacts {
   readonly request: DiscoveryChainRequest;
   readonly datacenter: string;
