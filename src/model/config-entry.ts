@@ -23,6 +23,10 @@ export const CONFIG_ENTRY_KINDS = [
   'service-intentions',
 ] as const;
 
+export function isConfigEntryKind(kind: string): boolean {
+  return (CONFIG_ENTRY_KINDS as readonly string[]).includes(kind);
+}
+
 /** An entry as the store keeps it. */
 export interface ConfigEntryRow extends RaftIndex {
   readonly Kind: string;

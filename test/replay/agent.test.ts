@@ -12,6 +12,29 @@ const FILE_TIMEOUT_MS = 240_000;
 const OPEN: Readonly<Record<string, readonly string[]>> = {
   // The versions of Envoy that are served by xDS.
   '05-agent': ['self', 'gzip of a large body'],
+  // Kinds that route, split and resolve, and the chains through them; intentions are written by
+  // their own routes only.
+  '13-config': [
+    'splitter needs http',
+    'splitter sum',
+    'splitter',
+    'get resolver',
+    'get splitter',
+    'resolver redirect and failover',
+    'resolver without name',
+    'resolver bad subset filter',
+    'resolver with load balancer',
+    'get resolver with load balancer',
+    'router',
+    'get router',
+    'router bad path',
+    'service-intentions',
+    'get service-intentions',
+    'service-intentions without sources',
+    'protocol change that breaks a chain',
+    'delete that breaks a chain',
+    'resolved chain',
+  ],
   // The hash of the older form, which only secondaries of Consul 1.8 look at.
   '15-intentions': ['get by id', 'get after update'],
   // The hash of overrides is of our own making; chains through resolvers are not compiled.
@@ -37,6 +60,7 @@ describe('a real agent', () => {
     ['10-event', startBaseProfile],
     ['11-coordinate', startBaseProfile],
     ['12-operator', startBaseProfile],
+    ['13-config', startBaseProfile],
     ['15-intentions', startBaseProfile],
     ['16-federation-states', startBaseProfile],
     ['18-query', startBaseProfile],

@@ -1,13 +1,14 @@
-/** `/v1/config…`, for the two kinds that mesh gateways and their services read. */
+/** `/v1/config…`, for the kinds that gateways and the services behind them read. */
 
 import { joinedErrors } from '../../joined-errors.ts';
-import { configEntryRow } from '../../model/config-entry.ts';
+import { configEntryRow, isConfigEntryKind } from '../../model/config-entry.ts';
 import * as method from '../../rpc/methods/config-entry.ts';
 import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
 import { any as anyCodec, encode } from '../../wire/msgpack/schema.ts';
 import type { HttpContext } from '../context.ts';
 import { exposeInput, meshGatewayInput } from '../json/bodies.ts';
 import { configEntryJson } from '../json/config-entry.ts';
+import { ingressGatewayInput, terminatingGatewayInput } from '../json/gateway-entries.ts';
 import {
   any as anyInput,
   decodeJson,
@@ -19,6 +20,7 @@ import {
 import { list as listJson } from '../json/output.ts';
 import { JsonDecodeError, parseJson } from '../json/parse.ts';
 import {
+  badRequest,
   type HttpAnswer,
   HttpError,
   type HttpRequest,
@@ -86,6 +88,8 @@ function decodedEntry(text: string): Readonly<Record<string, MsgpackAny>> {
     if (kind === 'proxy-defaults') {
       return { ...decodeJson(PROXY_DEFAULTS, text), Name: 'global' };
     }
+    if (kind === 'ingress-gateway') return decodeJson(ingressGatewayInput, text);
+    if (kind === 'terminating-gateway') return decodeJson(terminatingGatewayInput, text);
     throw new JsonDecodeError(`invalid config entry kind: ${kind}`);
   } catch (error) {
     if (!(error instanceof JsonDecodeError)) throw error;
@@ -162,6 +166,7 @@ async function remove(
   kind: string,
   name: string,
 ): Promise<HttpAnswer> {
+  if (!isConfigEntryKind(kind)) throw badRequest(`invalid config entry kind: ${kind}`);
   const head = { Kind: kind, Name: name, CreateIndex: 0, ModifyIndex: 0 };
   await context.rpc.call(
     method.CONFIG_ENTRY_DELETE,

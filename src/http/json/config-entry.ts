@@ -1,10 +1,12 @@
 /** Config entries as JSON. */
 
 import { type ConfigEntryRow, configEntryFields } from '../../model/config-entry.ts';
+import { IngressGatewayEntry, TerminatingGatewayEntry } from '../../model/gateway-entries.ts';
 import { ServiceIntentions, type SourceIntention } from '../../model/intention.ts';
 import type { ExposeConfig, MeshGatewayConfig } from '../../model/service-parts.ts';
 import type { MsgpackAny } from '../../wire/msgpack/reader.ts';
 import { decode } from '../../wire/msgpack/schema.ts';
+import { ingressGatewayJson, terminatingGatewayJson } from './gateway-entries.ts';
 import { permissionsJson } from './intention.ts';
 import { exposeJson, meshGatewayJson } from './objects.ts';
 import {
@@ -108,6 +110,14 @@ function entryText(row: ConfigEntryRow): string {
   if (Kind === 'service-intentions') {
     const entry = decode(ServiceIntentions, row.body);
     return intentionsJson.text({ ...entry, Kind, Name, CreateIndex, ModifyIndex });
+  }
+  if (Kind === 'ingress-gateway') {
+    const entry = decode(IngressGatewayEntry, row.body);
+    return ingressGatewayJson.text({ ...entry, Kind, Name, CreateIndex, ModifyIndex });
+  }
+  if (Kind === 'terminating-gateway') {
+    const entry = decode(TerminatingGatewayEntry, row.body);
+    return terminatingGatewayJson.text({ ...entry, Kind, Name, CreateIndex, ModifyIndex });
   }
   return any.text({ ...configEntryFields(row), Kind, Name });
 }

@@ -1,10 +1,15 @@
 /** `ConfigEntry.*` on a server. Writes run in the primary datacenter only. */
 
 import { COMMAND_TYPES } from '../../fsm/command-types.ts';
-import { CONFIG_ENTRY_KINDS, ConfigEntryRequest } from '../../model/config-entry.ts';
+import {
+  CONFIG_ENTRY_KINDS,
+  ConfigEntryRequest,
+  isConfigEntryKind,
+} from '../../model/config-entry.ts';
 import { configEntries, configEntry, resolvedServiceConfig } from '../../store/index.ts';
 import { RpcError, type ServedMethod, serve } from '../method.ts';
 import * as method from '../methods/config-entry.ts';
+import { preparedEntry } from './config-entry-write.ts';
 import type { EndpointDeps } from './deps.ts';
 import { answerRead } from './read.ts';
 
@@ -18,7 +23,10 @@ export function configEntryEndpoints(deps: EndpointDeps): readonly ServedMethod[
     serve(method.CONFIG_ENTRY_APPLY, async (request) => {
       requireKind(request.Kind);
       const op = request.Op === 'upsert-cas' ? 'upsert-cas' : 'upsert';
-      const command = { ...request, Op: op };
+      // The index is what a check-and-set compares with.
+      const { CreateIndex, ModifyIndex } = request.Entry;
+      const Entry = { ...preparedEntry(request.Entry), CreateIndex, ModifyIndex };
+      const command = { ...request, Op: op, Entry };
       const response = await deps.raftApply(COMMAND_TYPES.ConfigEntry, ConfigEntryRequest, command);
       return response === true;
     }),
@@ -62,6 +70,5 @@ export function configEntryEndpoints(deps: EndpointDeps): readonly ServedMethod[
 }
 
 function requireKind(kind: string): void {
-  if ((CONFIG_ENTRY_KINDS as readonly string[]).includes(kind)) return;
-  throw new RpcError(`invalid config entry kind: ${kind}`);
+  if (!isConfigEntryKind(kind)) throw new RpcError(`invalid config entry kind: ${kind}`);
 }
