@@ -9,12 +9,15 @@ import type { Work } from './work.ts';
 export const COORDINATES_INTERVAL_MS = 1_000;
 
 /** Whether anything has moved since the last view. */
-export function coordinatesMoved({ values, coordinates }: Work): boolean {
+function coordinatesMoved({ values, coordinates }: Work): boolean {
   const told = values.toldCoordinates;
   return told?.own !== values.vivaldi.coordinate || told.others !== coordinates.current;
 }
 
-/** Publishes what has moved, unless the last view is too fresh; then a tick will. */
+/**
+ * Publishes what has moved, unless the last view is too fresh; then one of the next events will. No
+ * tick of its own: the next probe comes soon enough, and idle members cost as much as they wake up.
+ */
 export function tellCoordinates(work: Work): void {
   const { values, config, now } = work;
   if (now < values.coordinatesAtMs || !coordinatesMoved(work)) return;

@@ -11,7 +11,6 @@ import { advanceProbe, expireRelays, probeNext } from './probe.ts';
 import { eraseMember } from './serf-members.ts';
 import { expireQueries } from './serf-queries.ts';
 import { joinPeers, startSync } from './sync.ts';
-import { coordinatesMoved } from './told-coordinates.ts';
 import { endWait, type Work } from './work.ts';
 
 /** Above this many nodes push/pulls become rarer. */
@@ -144,7 +143,6 @@ export function dueMs(work: Work): number {
     values.gossipAtMs = nextTime(values.gossipAtMs, gossipIntervalMs, work.now);
     at(values.gossipAtMs);
   }
-  if (coordinatesMoved(work)) at(values.coordinatesAtMs);
   for (const suspicion of work.suspicions.current.values()) at(suspicion.deadlineMs);
   for (const relay of work.relays.current.values()) at(relay.deadlineMs);
   for (const query of work.queries.current.values()) at(query.deadlineMs);
