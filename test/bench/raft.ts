@@ -45,7 +45,9 @@ async function measure(kind: Kind): Promise<void> {
   const pool = await startPool(kind);
   for (const connections of CONNECTIONS) rows.push(await measureLoad(pool, connections));
   if (kind.door === 'kv' && profileFolder === undefined) {
-    failovers.push(failoverLine(kind.name, await measureFailover(pool, KILLS)));
+    const line = failoverLine(kind.name, await measureFailover(pool, KILLS));
+    process.stdout.write(`${line}\n`);
+    failovers.push(line);
   }
   await pool.end();
 }

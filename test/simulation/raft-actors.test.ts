@@ -110,6 +110,7 @@ class Cluster {
   }
 
   /** Everybody has applied the same, and a leader takes writes. */
+  /** Proposals of the turn that has not ended yet are not in any log. */
   settled(): boolean {
     const views = this.members.map((member) => member.node?.consensus.view());
     const last = views[0]?.appliedIndex ?? 0;
@@ -169,6 +170,7 @@ async function play(seed: number): Promise<void> {
   }
   await simulation.run(15_000);
   cluster.propose();
+  await simulation.run(1);
   await simulation
     .runUntil(() => cluster.settled(), 60_000)
     .catch((error: unknown) => {
@@ -202,6 +204,7 @@ describe('a snapshot from outside', () => {
     const cluster = await founded(7);
     const { simulation, members } = cluster;
     for (let count = 0; count < 20; count++) cluster.propose();
+    await simulation.run(1);
     await simulation.runUntil(() => cluster.settled(), 60_000);
     const consensus = cluster.leader()?.node?.consensus;
     const state = Buffer.from('["from","elsewhere"]');
@@ -223,6 +226,7 @@ describe('a snapshot from outside', () => {
     await simulation.runUntil(() => outcome !== undefined, 60_000);
     expect(outcome).toBe('restored');
     cluster.propose();
+    await simulation.run(1);
     await simulation.runUntil(() => cluster.settled(), 60_000);
     const expected = ['from', 'elsewhere', 'p20'];
     expect(members.map((member) => member.node?.applied)).toEqual([expected, expected, expected]);
@@ -232,6 +236,7 @@ describe('a snapshot from outside', () => {
     }
     await simulation.run(15_000);
     cluster.propose();
+    await simulation.run(1);
     await simulation.runUntil(() => cluster.settled(), 60_000);
     const after = [...expected, 'p21'];
     expect(members.map((member) => member.node?.applied)).toEqual([after, after, after]);

@@ -8,7 +8,7 @@ const RETRY_MS = 10;
 const REQUEST_LIMIT_MS = 15_000;
 const CATCH_UP_LIMIT_MS = 30_000;
 /** Before the next kill, so that the one that came back votes and follows. */
-const SETTLE_MS = 1_500;
+const SETTLE_MS = 500;
 
 /** Milliseconds of each round. */
 export async function measureFailover(pool: Pool, rounds: number): Promise<readonly number[]> {
