@@ -306,7 +306,7 @@ describe('simulated disk', () => {
 
   it('keeps what was synced, and of the rest all, nothing or a torn part', async () => {
     const outcomes = new Set<string>();
-    for (let seed = 0; seed < 120; seed++) {
+    for (let seed = 0; seed < 240; seed++) {
       const { simulation, a } = twoHosts(seed);
       const { disk } = a.world;
       const file = await simulation.settle(disk.open('/log', 'create'));
