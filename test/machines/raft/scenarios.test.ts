@@ -1,6 +1,7 @@
 /** Scenarios that the raft libraries of others are tested with; the ids are those of raft.md. */
 
 import { describe, expect, it } from 'vitest';
+import { stepNode } from '../../../machines/raft/step.ts';
 import type { MemberChange } from '../../../machines/routes/raft.ts';
 import { ModelCluster } from '../../support/raft/model-cluster.ts';
 import {
@@ -280,6 +281,19 @@ describe('followers that lag, and restarts', () => {
     expect(late.response).toMatchObject({ Success: true });
     expect(late.node.log).toBe(led.log);
     expect(late.node.installing).toBeUndefined();
+  });
+});
+
+describe('a snapshot that a log disagrees with', () => {
+  it('takes the place of all of it; one that it agrees with keeps what is behind', () => {
+    const configuration = { index: 1, configuration: { servers: [] } };
+    const installed = (term: number) =>
+      stepNode(
+        { ...node([1, 4, 4, 4], 5), installing: 1 },
+        { type: 'snapshot.installed', nowMs: 1, ticket: 1, at: { index: 3, term }, configuration },
+      ).node;
+    expect(installed(4).log).toMatchObject({ lastIndex: 4, snapshot: { index: 3, term: 4 } });
+    expect(installed(5).log).toMatchObject({ firstIndex: 4, lastIndex: 3, lastTerm: 5 });
   });
 });
 

@@ -52,6 +52,7 @@ export class Invariants {
     this.#quorums.stepped(id, before, after);
     if (after.role === 'leader' && before?.role !== 'leader') this.#elected(id, after);
     if (after.log !== before?.log) this.#matched(before, after);
+    if (after.log.snapshot !== before?.log.snapshot) this.#keptBehindSnapshot(id, after);
     const from = Math.max(before?.commitIndex ?? 0, after.log.firstIndex - 1);
     for (let index = from + 1; index <= after.commitIndex; index++) this.#commit(id, after, index);
     this.#oneChange(id, after);
@@ -134,6 +135,18 @@ export class Invariants {
           `I3: ${key} stands behind terms ${known.termBefore}, ${termBefore}`,
         );
       }
+    }
+  }
+
+  /** I3: entries kept behind a snapshot are those that it was made of. */
+  #keptBehindSnapshot(id: string, { log }: RaftNode): void {
+    const { snapshot, firstIndex, lastIndex } = log;
+    for (let index = firstIndex; index <= Math.min(snapshot.index, lastIndex); index++) {
+      const known = this.#committed.get(index);
+      if (known === undefined || known.term === log.entryAt(index)?.Term) continue;
+      throw new SafetyViolation(
+        `I3: ${id} keeps another entry at ${index} than its snapshot of ${snapshot.index} holds`,
+      );
     }
   }
 
