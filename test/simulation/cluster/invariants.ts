@@ -88,6 +88,12 @@ export class Invariants {
     if (led && after.log.lastIndex < before.log.lastIndex) {
       throw new SafetyViolation(`I2: leader ${id} shortened its log`);
     }
+    // What the leader of this term has sent stands in its log, and is taken back by no one.
+    const lost = after.persistIndex + 1;
+    const sameTerm = before.term === after.term && before.log.termAt(lost) === after.term;
+    if (sameTerm && lost <= before.persistIndex) {
+      throw new SafetyViolation(`I2: ${id} took back durable ${lost} of its term ${after.term}`);
+    }
     // A snapshot of the leader, or of an operator, has taken the place of what was applied.
     if (after.log.snapshot.index > before.appliedIndex) {
       this.#appliedThrough.set(id, after.log.snapshot.index);
