@@ -259,7 +259,8 @@ function encodeAny(writer: MsgpackWriter, value: MsgpackAny): void {
   else if (typeof value === 'boolean') writer.bool(value);
   else if (typeof value === 'bigint') writer.bigint(value);
   else if (typeof value === 'number') {
-    if (Number.isSafeInteger(value)) writer.int(value);
+    // Negative zero is a float: as an integer it would lose its sign.
+    if (Number.isSafeInteger(value) && !Object.is(value, -0)) writer.int(value);
     else writer.float64(value);
   } else if (value instanceof Uint8Array) writer.raw(value);
   else if (isArray(value)) {
