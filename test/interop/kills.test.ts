@@ -59,6 +59,17 @@ async function leaderOf(dc: number): Promise<DemoServer | undefined> {
   return undefined;
 }
 
+/**
+ * Servers that may vote. Autopilot takes a server that was dead for long enough off the group and
+ * gives it its vote back once it has been healthy for ten seconds, as Consul's does.
+ */
+async function voters(at: DemoServer): Promise<number> {
+  const { status, text } = await standing.ask(at, '/v1/operator/raft/configuration');
+  if (status !== 200) return 0;
+  const { Servers: servers } = JSON.parse(text) as { Servers: readonly { Voter: boolean }[] };
+  return servers.filter(({ Voter: voter }) => voter).length;
+}
+
 /** Keys of which the datacenter does not have what was acknowledged. */
 async function lost(writer: Writer, at: DemoServer): Promise<readonly string[]> {
   const path = `/v1/kv/by-?recurse&consistent&dc=${writer.dc}`;
@@ -119,6 +130,9 @@ test('the leader is killed: writes go on after an election', { timeout: 120_000 
   const times: number[] = [];
   for (let round = 0; round < LEADER_KILLS; round += 1) {
     await standing.healthy(60_000);
+    await until('every server has a vote', 30_000, async () => {
+      return (await voters(standing.server(1))) === 3;
+    });
     const leader = await leaderOf(1);
     if (leader === undefined) throw new Error('dc1 has no leader');
     const others = standing.plan.servers.filter(
@@ -131,6 +145,9 @@ test('the leader is killed: writes go on after an election', { timeout: 120_000 
         others.map((server) => standing.ask(server, `/v1/kv/after-kill-${round}`, 'written')),
       );
       return answers.some(({ status, text }) => status === 200 && text.trim() === 'true');
+    }).catch((error: Error) => {
+      const words = others.flatMap(({ id }) => [`${id}:`, ...standing.lines(id).slice(-15)]);
+      throw new Error([error.message, ...words].join('\n'), { cause: error });
     });
     times.push(Math.round(performance.now() - began));
     standing.up(leader.id);
