@@ -81,6 +81,19 @@ export class HttpServer {
     this.#program?.child.kill(signal);
   }
 
+  /** Of the process that runs. */
+  get pid(): number | undefined {
+    return this.#program?.child.pid;
+  }
+
+  /** How it ended and its last words, when it did so although nobody has killed it. */
+  get fallen(): string | undefined {
+    const child = this.#program?.child;
+    const end = child?.exitCode ?? child?.signalCode ?? undefined;
+    if (end === undefined) return undefined;
+    return `${this.name.node}: ${end}: ${this.lines.slice(-5).join('\n')}`;
+  }
+
   /** What it has said since its last start. */
   get lines(): readonly string[] {
     return this.#program?.lines ?? [];
@@ -121,15 +134,15 @@ export class HttpServer {
     return new Map(rows.map((row) => [row.Key, textOf(row.Value)]));
   }
 
-  async #stats(): Promise<Readonly<Record<string, string>>> {
-    const { status, text } = await this.ask('/v1/agent/self');
+  async #stats(limitMs?: number): Promise<Readonly<Record<string, string>>> {
+    const { status, text } = await this.ask('/v1/agent/self', undefined, limitMs);
     if (status !== 200) return {};
     const self = JSON.parse(text) as { Stats: { raft: Readonly<Record<string, string>> } };
     return self.Stats.raft;
   }
 
-  async standing(): Promise<Standing> {
-    return standingOf(await this.#stats());
+  async standing(limitMs?: number): Promise<Standing> {
+    return standingOf(await this.#stats(limitMs));
   }
 
   async servers(): Promise<readonly SeenServer[]> {

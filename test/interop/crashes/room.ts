@@ -1,0 +1,38 @@
+// The disk of a process, as full as one likes: no file of it can grow beyond the limit that the system
+// puts on it (RLIMIT_FSIZE). A write across the limit is cut off there, as on a disk that runs full.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Node } from './cluster.ts';
+
+/** Why disks cannot be made full here; `undefined` when they can. */
+export function whyNoFullDisks(): string | undefined {
+  const { error, status } = spawnSync('prlimit', ['--version']);
+  return error !== undefined || status !== 0 ? 'there is no prlimit (util-linux)' : undefined;
+}
+
+/** The next writes to the log fit, up to so many bytes; one is cut off in the middle. */
+export function leaveRoom(node: Node, bytes: number): void {
+  limitFiles(node, newestSegmentBytes(node) + bytes);
+}
+
+export function leaveNoRoom(node: Node): void {
+  limitFiles(node, 1);
+}
+
+export function giveRoom(node: Node): void {
+  limitFiles(node, 'unlimited');
+}
+
+function limitFiles({ server }: Node, bytes: number | 'unlimited'): void {
+  const args = ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`];
+  const { status, stderr } = spawnSync('prlimit', args);
+  if (status !== 0) throw new Error(`prlimit ${args.join(' ')}: ${stderr}`);
+}
+
+function newestSegmentBytes({ folder }: Node): number {
+  const wal = join(folder, 'raft', 'wal');
+  const newest = readdirSync(wal).sort().at(-1);
+  return newest === undefined ? 0 : statSync(join(wal, newest)).size;
+}
