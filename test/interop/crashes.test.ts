@@ -29,7 +29,7 @@ const WRITER_PAUSE_MS = 30;
 const READ_LIMIT_MS = 4_000;
 const REST_MS = [100, 900] as const;
 const ELECTION_LIMIT_MS = 20_000;
-const STOPS = 3;
+const STOPS = 2;
 const STOPPED_READS = 20;
 
 const roomRefusal = whyNoFullDisks();

@@ -176,7 +176,7 @@ const FULL_DISKS: readonly Fault[] = [
   },
 ];
 
-/** Faults with as many kills altogether: all come before one of them comes again; kills twice. */
+/** Faults with so many kills altogether: all are played before they are shuffled again. */
 export function faultsOf(
   random: SeededRandom,
   kills: number,
@@ -192,7 +192,7 @@ export function faultsOf(
   const faults: Fault[] = [];
   for (let left = kills; left > 0; ) {
     for (const fault of shuffled(random, deck)) {
-      if (left <= 0 || fault.kills > left) continue;
+      if (fault.kills > left) continue;
       faults.push(fault);
       left -= fault.kills;
     }
