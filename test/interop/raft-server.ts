@@ -7,6 +7,8 @@ import { killProgram, NETWORK, type Program, startCommand, startProgram } from '
 const ANSWER_LIMIT_MS = 15_000;
 /** A server that has not heard its leader yet asks it, and those of Go answer nothing. */
 const STALE_LIMIT_MS = 1_000;
+/** Of a process that ended by itself. */
+const LAST_LINES = 30;
 
 /** A server of the configuration in force, as whoever was asked sees it. */
 export interface SeenServer {
@@ -91,7 +93,7 @@ export class HttpServer {
     const child = this.#program?.child;
     const end = child?.exitCode ?? child?.signalCode ?? undefined;
     if (end === undefined) return undefined;
-    return `${this.name.node}: ${end}: ${this.lines.slice(-5).join('\n')}`;
+    return `${this.name.node}: ${end}: ${this.lines.slice(-LAST_LINES).join('\n')}`;
   }
 
   /** What it has said since its last start. */

@@ -11,8 +11,13 @@ import { pause } from '../program.ts';
 import { textOf } from '../raft-server.ts';
 import type { Call, HttpCalls, Outcome } from './calls.ts';
 
-/** A call that takes longer is given up, and its outcome stays unknown. */
-const CALL_LIMIT_MS = 4_000;
+/**
+ * A call that takes longer is given up, and its outcome stays unknown. Short, so that callers are not
+ * all caught by the servers that hang, and see what the others do meanwhile.
+ */
+const CALL_LIMIT_MS = 800;
+/** What is read at the end has no such hurry. */
+const LAST_READ_LIMIT_MS = 15_000;
 const PAUSE_MS_MAX = 60;
 
 export type ReadMode = Extract<RegisterCall, { kind: 'read' }>['mode'];
@@ -84,13 +89,9 @@ export class Caller {
     return this.#done;
   }
 
-  /** Reads a key of one server, and notes it as any other call. */
-  async read(host: string, key: string, mode: ReadMode): Promise<Outcome['kind']> {
-    return this.#perform(host, key, { kind: 'read', mode });
-  }
-
-  async write(host: string, key: string, value: string): Promise<Outcome['kind']> {
-    return this.#perform(host, key, { kind: 'write', value });
+  /** Reads a key of one server without any hurry, and notes it as any other call. */
+  async readLast(host: string, key: string, mode: ReadMode): Promise<Outcome['kind']> {
+    return this.#perform(host, key, { kind: 'read', mode }, LAST_READ_LIMIT_MS);
   }
 
   async #work(): Promise<void> {
@@ -114,10 +115,18 @@ export class Caller {
     return { kind: 'write', value };
   }
 
-  async #perform(host: string, key: string, call: RegisterCall): Promise<Outcome['kind']> {
+  async #perform(
+    host: string,
+    key: string,
+    call: RegisterCall,
+    limitMs = CALL_LIMIT_MS,
+  ): Promise<Outcome['kind']> {
     const { name: caller, calls, record } = this.#options;
     const calledAt = performance.now();
-    const outcome = await calls.call(host, requestOf(key, call, this.#seen.get(key)));
+    const outcome = await calls.call(host, {
+      ...requestOf(key, call, this.#seen.get(key)),
+      limitMs,
+    });
     const answeredAt = performance.now();
     const told = outcome.kind === 'answered' ? this.#understand(key, call, outcome) : undefined;
     record.note(key, { caller, call, calledAt, answeredAt, answer: told }, outcome.kind);
@@ -149,18 +158,16 @@ function seenIn(text: string): Seen {
   return { value: textOf(pair.Value), index: pair.ModifyIndex };
 }
 
-function requestOf(key: string, call: RegisterCall, seen: Seen | undefined): Call {
+function requestOf(key: string, call: RegisterCall, seen: Seen | undefined): Omit<Call, 'limitMs'> {
   const path = `/v1/kv/${key}`;
-  const limitMs = CALL_LIMIT_MS;
   switch (call.kind) {
     case 'read':
-      if (call.mode === 'default') return { method: 'GET', path, limitMs };
-      return { method: 'GET', path: `${path}?consistent`, limitMs };
+      return { method: 'GET', path: call.mode === 'default' ? path : `${path}?consistent` };
     case 'swap':
-      return { method: 'PUT', path: `${path}?cas=${seen?.index}`, body: call.value, limitMs };
+      return { method: 'PUT', path: `${path}?cas=${seen?.index}`, body: call.value };
     case 'write':
-      if (call.value === null) return { method: 'DELETE', path, limitMs };
-      return { method: 'PUT', path, body: call.value, limitMs };
+      if (call.value === null) return { method: 'DELETE', path };
+      return { method: 'PUT', path, body: call.value };
     default:
       return call satisfies never;
   }

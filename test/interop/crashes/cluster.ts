@@ -13,16 +13,16 @@ const START_LIMIT_MS = 60_000;
 const STANDING_LIMIT_MS = 500;
 const LEADER_LIMIT_MS = 30_000;
 
-/** Snapshots every few seconds under this load, and a log short enough to be outrun by it. */
+/** Snapshots every few seconds under this load, and a log that is short enough to be outrun. */
 const CONFIG = {
   bootstrap_expect: 3,
   retry_interval: '1s',
   // Whoever is killed comes back, and must not have been replaced meanwhile.
   autopilot: { cleanup_dead_servers: false },
   ports: { dns: -1, serf_wan: -1 },
-  raft_snapshot_threshold: 500,
-  raft_snapshot_interval: '2s',
-  raft_trailing_logs: 100,
+  raft_snapshot_threshold: 100,
+  raft_snapshot_interval: '1s',
+  raft_trailing_logs: 20,
 };
 
 export interface Node {

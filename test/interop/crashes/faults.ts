@@ -9,8 +9,8 @@ import { giveRoom, leaveNoRoom, leaveRoom } from './room.ts';
 
 /** A process is gone for so long. */
 const DOWN_MS = [100, 1_200] as const;
-/** Longer than it takes the others to elect another, at raft_multiplier 1. */
-const AWAY_MS = [2_200, 3_200] as const;
+/** About as long as it takes the others to elect another leader, at raft_multiplier 1. */
+const AWAY_MS = [1_200, 3_000] as const;
 /** A process that has only begun to start. */
 const STARTING_MS = [50, 600] as const;
 const CUT_WRITE_BYTES_MAX = 4_096;
@@ -38,7 +38,7 @@ async function killed({ cluster, random }: Stage, nodes: readonly Node[]): Promi
   }
 }
 
-/** SIGSTOP, and SIGCONT when the others have long had another leader. */
+/** SIGSTOP, and SIGCONT when the others have gone on without it. */
 async function stopped({ cluster, random, probe }: Stage, node: Node): Promise<void> {
   node.server.signal('SIGSTOP');
   await pause(random.between(...AWAY_MS));
@@ -116,6 +116,19 @@ const KILLS: readonly Fault[] = [
       await pause(random.between(...DOWN_MS));
       await killed(stage, [leader]);
       cluster.mend();
+    },
+  },
+  {
+    title: 'leader killed while a follower is stopped',
+    kills: 1,
+    play: async (stage) => {
+      const { cluster, random, probe } = stage;
+      const leader = await cluster.leader();
+      const follower = pick(random, cluster.others(leader));
+      follower.server.signal('SIGSTOP');
+      await killed(stage, [leader]);
+      await probe.writesGoOn(cluster.others(follower));
+      follower.server.signal('SIGCONT');
     },
   },
 ];
