@@ -46,8 +46,12 @@ async function stopped({ cluster, random, probe }: Stage, node: Node): Promise<v
   node.server.signal('SIGCONT');
 }
 
-/** A disk with no room left in the middle of a write; with room again it goes on by itself. */
+/**
+ * A disk with no room left in the middle of a write; with room again it goes on by itself. Whoever
+ * only starts would say that it cannot, and end.
+ */
 async function full({ cluster, random, probe }: Stage, node: Node): Promise<void> {
+  await probe.follows(node);
   leaveRoom(node, Math.floor(random.between(0, CUT_WRITE_BYTES_MAX)));
   await pause(CUT_WRITE_MS);
   leaveNoRoom(node);

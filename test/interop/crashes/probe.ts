@@ -52,7 +52,8 @@ export class Probe {
       const path = `/v1/kv/${KEY}?stale`;
       const call = { method: 'GET', path, limitMs: READ_LIMIT_MS } as const;
       const outcome = await this.#calls.call(node.end.bound, call);
-      if (outcome.kind !== 'answered' || outcome.status !== 200) return false;
+      if (outcome.kind !== 'answered') return false;
+      if (outcome.status === 404) return wanted === 0;
       const [pair] = JSON.parse(outcome.text) as [{ Value: string }];
       return Number(textOf(pair.Value)) >= wanted;
     });
