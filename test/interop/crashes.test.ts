@@ -5,15 +5,15 @@
 // `npm run crashes -- --kills 200 --seed 7` sets both.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { textOf as textOfError } from '../../src/error-text.ts';
 import { createSeededRandom } from '../../src/world/simulated/random.ts';
-import { Caller, Record } from './crashes/caller.ts';
 import { HttpCalls } from './crashes/calls.ts';
 import { CrashCluster, type Node } from './crashes/cluster.ts';
-import { faultsOf } from './crashes/faults.ts';
+import { Crowd } from './crashes/crowd.ts';
+import { type Fault, faultsOf, type Stage } from './crashes/faults.ts';
 import { Probe } from './crashes/probe.ts';
 import { whyNoFullDisks } from './crashes/room.ts';
 import { agree, unexplained } from './crashes/verdict.ts';
-import { KeyWriter } from './key-writer.ts';
 import { figure, pause, skipLoudly, until } from './program.ts';
 import { textOf } from './raft-server.ts';
 
@@ -21,19 +21,16 @@ const KILLS = Number(process.env['MOBIUS_INTEROP_KILLS'] ?? 22);
 const SEED = Number(process.env['MOBIUS_INTEROP_SEED'] ?? 1);
 /** A kill, the faults that come with it, and what the end needs, with a wide margin. */
 const LIMIT_MS = 120_000 + KILLS * 15_000;
-const CALLERS = 12;
-const KEYS = 6;
-/** Keys are followed by others after so many faults: each history lives through some of them. */
-const FAULTS_OF_KEYS = 8;
-const WRITER_PAUSE_MS = 30;
-const READ_LIMIT_MS = 4_000;
 const REST_MS = [100, 900] as const;
+const READ_LIMIT_MS = 4_000;
 const ELECTION_LIMIT_MS = 20_000;
 const STOPS = 2;
 const STOPPED_READS = 20;
+/** What was sent to a stopped server lies in its sockets. */
+const ARRIVAL_MS = 30;
 
-const roomRefusal = whyNoFullDisks();
-if (roomRefusal !== undefined) skipLoudly('full disks', roomRefusal);
+const noFullDisks = whyNoFullDisks();
+if (noFullDisks !== undefined) skipLoudly('full disks', noFullDisks);
 
 let cluster: CrashCluster;
 const calls = new HttpCalls();
@@ -48,76 +45,52 @@ afterAll(async () => {
   calls.close();
 });
 
-/** Every one of them writes keys that nobody else writes, through one server. */
-function writerThrough(node: Node): KeyWriter {
-  const write = async (key: string, value: string): Promise<boolean> => {
-    await pause(WRITER_PAUSE_MS);
-    return probe.put(node, key, value);
-  };
-  return new KeyWriter({ prefix: `kept/${node.server.name.node}`, write });
-}
-
-async function lost(writers: readonly KeyWriter[], node: Node): Promise<readonly string[]> {
-  const path = '/v1/kv/kept?recurse&consistent';
-  const answer = await calls.call(node.end.bound, { method: 'GET', path, limitMs: 60_000 });
-  if (answer.kind !== 'answered') throw new Error(`${path}: ${answer.text}`);
-  return writers.flatMap((writer) => writer.lost(JSON.parse(answer.text)));
+/** Plays the fault, and all must go on; how many milliseconds until a write was acknowledged. */
+async function recovery(fault: Fault, stage: Stage): Promise<number> {
+  try {
+    await fault.play(stage);
+    return await probe.writesGoOn(cluster.nodes);
+  } catch (cause) {
+    const said = [`after "${fault.title}": ${textOfError(cause)}`, ...cluster.fallen()];
+    throw new Error(said.join('\n'), { cause });
+  }
 }
 
 test(`${KILLS} kills in the order of seed ${SEED}`, { timeout: LIMIT_MS }, async () => {
   const random = createSeededRandom(`crashes ${SEED}`);
-  const disks = roomRefusal === undefined ? 'may run full' : 'stay roomy';
-  const faults = faultsOf(random, KILLS, disks);
-  const record = new Record();
-  let played = 0;
-  const keys = (): readonly string[] =>
-    Array.from({ length: KEYS }, (_, key) => `key/${Math.floor(played / FAULTS_OF_KEYS)}/${key}`);
-  const callers = Array.from({ length: CALLERS }, (_, number) => {
-    const name = `c${number}`;
-    const { hosts } = cluster;
-    return new Caller({ name, calls, record, random: random.fork(name), hosts, keys });
-  });
-  const writers = cluster.nodes.map(writerThrough);
-  for (const one of [...callers, ...writers]) one.begin();
-
-  const order = random.fork('faults');
-  const stage = { cluster, random: order, probe };
+  const faults = faultsOf(random, KILLS, noFullDisks === undefined ? 'may run full' : 'stay roomy');
+  const crowd = new Crowd({ cluster, calls, probe, random });
+  const stage = { cluster, random: random.fork('faults'), probe };
+  const recoveries = new Map<string, number[]>();
+  crowd.begin();
   for (const fault of faults) {
-    await pause(order.between(...REST_MS));
-    const tookMs = await fault
-      .play(stage)
-      .then(() => probe.writesGoOn(cluster.nodes))
-      .catch((error: Error) => {
-        throw new Error([`${fault.title}: ${error.message}`, ...cluster.fallen()].join('\n'));
-      });
-    figure(`${fault.title}: a write was acknowledged ${Math.round(tookMs)} ms later`);
+    await pause(stage.random.between(...REST_MS));
+    const tookMs = await recovery(fault, stage);
     expect(cluster.fallen()).toEqual([]);
-    played += 1;
+    recoveries.set(fault.title, [...(recoveries.get(fault.title) ?? []), tookMs]);
+    crowd.faultIsOver();
   }
-  await Promise.all([...callers, ...writers].map((one) => one.end()));
-
+  await crowd.end();
   await agree(cluster, calls);
-  const [reader] = callers as [Caller];
-  for (const key of record.histories.keys()) {
-    for (const host of cluster.hosts) {
-      for (const mode of ['consistent', 'default'] as const) {
-        expect(await reader.readLast(host, key, mode)).toBe('answered');
-      }
-    }
+  await crowd.readAll();
+  const lost = await crowd.lost(cluster.nodes[0] as Node);
+  const wrong = unexplained(crowd.record.histories, `${SEED}`);
+
+  figure(
+    `seed ${SEED}: ${KILLS} kills in ${faults.length} faults; writes acknowledged after each:`,
+  );
+  for (const [title, tookMs] of recoveries) {
+    const times = tookMs.map((ms) => Math.round(ms)).sort((a, b) => a - b);
+    figure(`${title}: ${times.length} times, ${times[0]} to ${times.at(-1)} ms later`);
   }
-  const kept = writers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
-  const missing = await lost(writers, cluster.nodes[0] as Node);
-  const wrong = unexplained(record.histories, `${SEED}`);
-  figure(`seed ${SEED}: ${KILLS} kills in ${faults.length} faults`);
-  figure(`${kept} keys written once and acknowledged, ${missing.length} of them lost`);
-  for (const [title, { acknowledged, refused, unknown }] of record.counts) {
+  for (const [title, { acknowledged, refused, unknown }] of crowd.record.counts) {
     figure(`${title}: ${acknowledged} acknowledged, ${refused} refused, ${unknown} unknown`);
   }
-  figure(`${record.histories.size} histories, ${wrong.length} of them without an explanation`);
-  expect(missing).toEqual([]);
+  figure(`${crowd.acknowledged} keys written once and acknowledged, ${lost.length} of them lost`);
+  figure(`${crowd.record.histories.size} shared keys, ${wrong.length} without an explanation`);
+  expect(lost).toEqual([]);
   expect(wrong).toEqual([]);
-  expect(kept).toBeGreaterThan(KILLS);
-  expect(cluster.fallen()).toEqual([]);
+  expect(crowd.acknowledged).toBeGreaterThan(KILLS);
 });
 
 /** What a read of either kind tells; `null` when it is not answered. */
@@ -155,7 +128,7 @@ test('a leader that was stopped answers nothing old when it goes on', async () =
       return done.includes(true);
     });
     const reads = readAtOnce(leader, STOPPED_READS);
-    await pause(WRITER_PAUSE_MS);
+    await pause(ARRIVAL_MS);
     leader.server.signal('SIGCONT');
     await before;
     const values = (await reads).filter((value) => value !== null);

@@ -89,9 +89,10 @@ export class Caller {
     return this.#done;
   }
 
-  /** Reads a key of one server without any hurry, and notes it as any other call. */
-  async readLast(host: string, key: string, mode: ReadMode): Promise<Outcome['kind']> {
-    return this.#perform(host, key, { kind: 'read', mode }, LAST_READ_LIMIT_MS);
+  /** Reads a key of one server without any hurry; rejects when it is not answered. */
+  async readLast(host: string, key: string, mode: ReadMode): Promise<void> {
+    const outcome = await this.#perform(host, key, { kind: 'read', mode }, LAST_READ_LIMIT_MS);
+    if (outcome.kind !== 'answered') throw new Error(`${key} of ${host}: ${outcome.text}`);
   }
 
   async #work(): Promise<void> {
@@ -120,7 +121,7 @@ export class Caller {
     key: string,
     call: RegisterCall,
     limitMs = CALL_LIMIT_MS,
-  ): Promise<Outcome['kind']> {
+  ): Promise<Outcome> {
     const { name: caller, calls, record } = this.#options;
     const calledAt = performance.now();
     const outcome = await calls.call(host, {
@@ -130,7 +131,7 @@ export class Caller {
     const answeredAt = performance.now();
     const told = outcome.kind === 'answered' ? this.#understand(key, call, outcome) : undefined;
     record.note(key, { caller, call, calledAt, answeredAt, answer: told }, outcome.kind);
-    return outcome.kind;
+    return outcome;
   }
 
   #understand(

@@ -191,6 +191,16 @@ const FULL_DISKS: readonly Fault[] = [
     kills: 0,
     play: async (stage) => full(stage, await aFollower(stage)),
   },
+  {
+    title: 'all disks full',
+    kills: 0,
+    play: async ({ cluster, random, probe }) => {
+      for (const node of cluster.nodes) await probe.follows(node);
+      for (const node of cluster.nodes) leaveNoRoom(node);
+      await pause(random.between(...AWAY_MS));
+      for (const node of cluster.nodes) giveRoom(node);
+    },
+  },
 ];
 
 /** Faults with so many kills altogether: all are played before they are shuffled again. */
