@@ -2,10 +2,15 @@
  * Bytes of the write-ahead log.
  *
  * A segment is a header and frames. A frame is what one fsync made durable: all its records or
- * none. So a frame that does not check at the end of the newest segment is a write that the crash
- * cut off, and nobody was promised anything of it; a frame that does not check anywhere else is
- * damage. Headers carry the segment's salt in their checksum, so that a log inside a log, as data,
- * is never taken for frames.
+ * none. The last frame may be torn: the crash came while it was written, and nobody was promised
+ * anything of it. A disk writes sectors, each whole or not at all, so that a torn frame lacks its
+ * end, or has sectors that read as zeros. Frames are made so that nothing else looks like that: the
+ * last byte is never zero, and the header counts the sectors that were empty, or nearly, when they
+ * were written. A frame that does not check and is not torn, or that another one follows, was whole
+ * once and is damaged.
+ *
+ * Headers carry the segment's salt in their checksum, so that a log inside a log, as data, is never
+ * taken for frames.
  */
 
 import { crc32 } from 'node:zlib';
@@ -25,11 +30,17 @@ export interface SegmentHeader {
   readonly previousBytes: number;
 }
 
-const SEGMENT_MAGIC = Buffer.from('MOBIWAL1', 'latin1');
+const SEGMENT_MAGIC = Buffer.from('MOBIWAL2', 'latin1');
 export const SEGMENT_HEADER_BYTES = 32;
 const FRAME_MAGIC = Buffer.from([0xf0, 0x6d, 0x62, 0x46]);
-export const FRAME_HEADER_BYTES = 20;
+export const FRAME_HEADER_BYTES = 24;
+/** Ends a frame, so that no part of it in a sector of its own is empty. */
+const FRAME_END = 0xff;
 const RECORD_HEADER_BYTES = 9;
+/** What a disk writes whole or not at all. */
+const SECTOR_BYTES = 512;
+/** A sector with no more bytes that are not zero is nearly empty: one flipped bit may empty it. */
+const STRAY_BYTES_MAX = 1;
 
 const Reset = struct({ Index: u64, Term: u64 });
 
@@ -41,6 +52,11 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeBigUInt64BE(BigInt(header.previousBytes), 20);
   bytes.writeUInt32BE(crc32(bytes.subarray(0, 28)), 28);
   return bytes;
+}
+
+/** Whether this is what a crash leaves of a header that was being written. */
+export function isTornSegmentHeader(bytes: Buffer): boolean {
+  return bytes.length < SEGMENT_HEADER_BYTES || isEmpty(bytes, 0, bytes.length, 0);
 }
 
 /** `undefined` when the bytes are too few or do not check. */
@@ -55,29 +71,31 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   };
 }
 
-/** One frame of records. `number` counts the frames of the segment. */
-export function encodeFrame(
-  records: readonly LogRecord[],
-  number: number,
-  salt: number,
-): readonly Buffer[] {
-  const parts: Buffer[] = [];
-  let length = 0;
-  let checksum = 0;
-  for (const record of records) {
-    for (const part of encodeRecord(record)) {
-      parts.push(part);
-      length += part.length;
-      checksum = crc32(part, checksum);
-    }
-  }
-  const header = Buffer.alloc(FRAME_HEADER_BYTES);
-  FRAME_MAGIC.copy(header);
-  header.writeUInt32BE(length, 4);
-  header.writeUInt32BE(number, 8);
-  header.writeUInt32BE(checksum, 12);
-  header.writeUInt32BE(crc32(header.subarray(0, 16), salt), 16);
-  return [header, ...parts];
+/** Where a frame stands. */
+export interface FramePlace {
+  /** Bytes of its segment before it. */
+  readonly offset: number;
+  /** Frames of its segment before it. */
+  readonly number: number;
+  readonly salt: number;
+}
+
+export function encodeFrame(records: readonly LogRecord[], place: FramePlace): Buffer {
+  const parts = records.flatMap(encodeRecord);
+  const length = parts.reduce((sum, part) => sum + part.length, 1);
+  const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length);
+  let at = FRAME_HEADER_BYTES;
+  for (const part of parts) at += part.copy(frame, at);
+  frame[at] = FRAME_END;
+  const payload = frame.subarray(FRAME_HEADER_BYTES);
+  FRAME_MAGIC.copy(frame);
+  frame.writeUInt32BE(length, 4);
+  frame.writeUInt32BE(place.number, 8);
+  const payloadOffset = place.offset + FRAME_HEADER_BYTES;
+  frame.writeUInt32BE(emptySectors(payload, payloadOffset, STRAY_BYTES_MAX), 12);
+  frame.writeUInt32BE(crc32(payload), 16);
+  frame.writeUInt32BE(crc32(frame.subarray(0, 20), place.salt), 20);
+  return frame;
 }
 
 function encodeRecord(record: LogRecord): readonly Buffer[] {
@@ -94,36 +112,38 @@ function encodeRecord(record: LogRecord): readonly Buffer[] {
 
 export type FrameRead =
   | { readonly ok: true; readonly records: readonly LogRecord[]; readonly next: number }
-  /** `damaged`: the frame was written whole, so that this is not what a crash leaves. */
-  | { readonly ok: false; readonly damaged: boolean; readonly reason: string };
+  /** `torn`: what a crash leaves of the last frame. Otherwise it was written whole. */
+  | { readonly ok: false; readonly torn: boolean; readonly reason: string };
 
-function unread(reason: string): FrameRead {
-  return { ok: false, damaged: false, reason };
+function unread(torn: boolean, reason: string): FrameRead {
+  return { ok: false, torn, reason };
 }
 
-/** Reads the frame at `offset`; `next` is the offset behind it. */
-export function decodeFrame(
-  bytes: Buffer,
-  offset: number,
-  number: number,
-  salt: number,
-): FrameRead {
-  const header = frameHeaderAt(bytes, offset, salt);
-  if (header === undefined) return unread('the frame header does not check');
-  if (header.number !== number) return unread(`frame ${header.number} in its place`);
+/** Reads a frame of a segment; `next` is the offset behind it. */
+export function decodeFrame(segment: Buffer, { offset, number, salt }: FramePlace): FrameRead {
   const start = offset + FRAME_HEADER_BYTES;
+  if (start > segment.length) return unread(true, 'the frame is cut off');
+  const header = frameHeaderAt(segment, offset, salt);
+  if (header === undefined) {
+    return unread(lacksSectorOfHeader(segment, offset), 'the frame header does not check');
+  }
+  if (header.number !== number) return unread(false, `frame ${header.number} in its place`);
   const end = start + header.length;
-  if (end > bytes.length) return unread('the frame is cut off');
-  const payload = bytes.subarray(start, end);
-  if (crc32(payload) !== header.checksum) return unread('the frame does not check');
-  const records = decodeRecords(payload);
-  if (typeof records !== 'string') return { ok: true, records, next: end };
-  return { ok: false, damaged: true, reason: records };
+  if (end > segment.length) return unread(true, 'the frame is cut off');
+  const payload = segment.subarray(start, end);
+  if (crc32(payload) !== header.checksum) {
+    const torn = emptySectors(payload, start, 0) > header.emptySectors;
+    return unread(torn, 'the frame does not check');
+  }
+  const records = decodeRecords(payload.subarray(0, -1));
+  if (typeof records === 'string') return unread(false, records);
+  return { ok: true, records, next: end };
 }
 
 interface FrameHeader {
   readonly length: number;
   readonly number: number;
+  readonly emptySectors: number;
   readonly checksum: number;
 }
 
@@ -131,26 +151,50 @@ function frameHeaderAt(bytes: Buffer, offset: number, salt: number): FrameHeader
   if (offset + FRAME_HEADER_BYTES > bytes.length) return undefined;
   const header = bytes.subarray(offset, offset + FRAME_HEADER_BYTES);
   if (!header.subarray(0, 4).equals(FRAME_MAGIC)) return undefined;
-  if (crc32(header.subarray(0, 16), salt) !== header.readUInt32BE(16)) return undefined;
+  if (crc32(header.subarray(0, 20), salt) !== header.readUInt32BE(20)) return undefined;
   return {
     length: header.readUInt32BE(4),
     number: header.readUInt32BE(8),
-    checksum: header.readUInt32BE(12),
+    emptySectors: header.readUInt32BE(12),
+    checksum: header.readUInt32BE(16),
   };
 }
 
-/** Whether a later frame begins anywhere behind `offset`: then what is at `offset` was durable. */
-export function laterFrameExists(
-  bytes: Buffer,
-  offset: number,
-  number: number,
-  salt: number,
-): boolean {
-  let at = bytes.indexOf(FRAME_MAGIC, offset + 1);
+/** Behind a header there is always something that is not zero, in the same sector. */
+function lacksSectorOfHeader(segment: Buffer, offset: number): boolean {
+  const reach = offset + FRAME_HEADER_BYTES - 1;
+  const end = Math.min(segment.length, reach - (reach % SECTOR_BYTES) + SECTOR_BYTES);
+  return emptySectors(segment.subarray(offset, end), offset, 0) > 0;
+}
+
+/** How many sectors that these bytes touch have no more than `strayMax` of them that are not zero. */
+function emptySectors(bytes: Buffer, offset: number, strayMax: number): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const next = Math.min(bytes.length, at + SECTOR_BYTES - ((offset + at) % SECTOR_BYTES));
+    if (isEmpty(bytes, at, next, strayMax)) count += 1;
+    at = next;
+  }
+  return count;
+}
+
+function isEmpty(bytes: Buffer, from: number, to: number, strayMax: number): boolean {
+  let strayLeft = strayMax;
+  for (let at = from; at < to; at++) {
+    if (bytes[at] === 0) continue;
+    if (strayLeft === 0) return false;
+    strayLeft -= 1;
+  }
+  return true;
+}
+
+/** Whether a later frame begins anywhere behind this place: then what stands here was durable. */
+export function laterFrameExists(segment: Buffer, { offset, number, salt }: FramePlace): boolean {
+  let at = segment.indexOf(FRAME_MAGIC, offset + 1);
   while (at >= 0) {
-    const header = frameHeaderAt(bytes, at, salt);
+    const header = frameHeaderAt(segment, at, salt);
     if (header !== undefined && header.number > number) return true;
-    at = bytes.indexOf(FRAME_MAGIC, at + 1);
+    at = segment.indexOf(FRAME_MAGIC, at + 1);
   }
   return false;
 }

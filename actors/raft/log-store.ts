@@ -11,11 +11,14 @@ import type { LogPoint } from '../../machines/raft/log-view.ts';
 import type { Log } from '../../src/log.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { Disk, DiskFile, Random } from '../../src/world/world.ts';
+import { DamageError } from './damage.ts';
 import {
   decodeFrame,
   decodeSegmentHeader,
   encodeFrame,
   encodeSegmentHeader,
+  type FramePlace,
+  isTornSegmentHeader,
   type LogRecord,
   laterFrameExists,
   SEGMENT_HEADER_BYTES,
@@ -27,15 +30,11 @@ export const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 const SEGMENT_NAME = /^(\d{16})\.wal$/;
 
 /** The log on disk is damaged where it was durable. It is left untouched. */
-export class CorruptLogError extends Error {
-  override readonly name = 'CorruptLogError';
-  constructor(path: string, offset: number, reason: string) {
-    super(
-      `raft log ${path} is damaged at byte ${offset}: ${reason}. Entries that this server has ` +
-        'confirmed may be lost. Remove the raft folder of this server and let it join again, or ' +
-        'restore the folder from a backup.',
-    );
-  }
+function damagedLog(path: string, offset: number, reason: string): DamageError {
+  return new DamageError(
+    `raft log ${path} is damaged at byte ${offset}: ${reason}. Entries that this server has ` +
+      'confirmed may be lost, so it does not start, and has changed nothing.',
+  );
 }
 
 export interface LogStoreOptions {
@@ -74,7 +73,7 @@ export class LogStore {
     this.#options = options;
   }
 
-  /** Reads everything. Throws `CorruptLogError` on damage; repairs and logs a cut-off last write. */
+  /** Reads everything. Rejects with `DamageError`; cuts off and reports a torn last write. */
   static async open(options: LogStoreOptions): Promise<OpenedLog> {
     const store = new LogStore(options);
     await options.disk.makeDirectory(options.directory);
@@ -93,16 +92,17 @@ export class LogStore {
     const limit = this.#options.segmentBytesMax ?? SEGMENT_BYTES_MAX;
     if (this.#file === undefined || this.#broken || this.#size >= limit) await this.#roll();
     const file = this.#file as DiskFile;
-    const frame = encodeFrame(records, this.#frames, this.#salt);
+    const place = { offset: this.#size, number: this.#frames, salt: this.#salt };
+    const frame = encodeFrame(records, place);
     try {
-      await file.write(this.#size, frame);
+      await file.write(this.#size, [frame]);
       await file.sync();
     } catch (error) {
       this.#broken = true;
       throw error;
     }
     this.#frames += 1;
-    for (const part of frame) this.#size += part.length;
+    this.#size += frame.length;
     const segment = this.#segments.at(-1) as Segment;
     for (const record of records) this.#remember(segment, record);
   }
@@ -187,13 +187,13 @@ export class LogStore {
   #checkSequence(path: string, sequence: number): void {
     const before = this.#segments.at(-1)?.sequence;
     if (before === undefined || sequence === before + 1) return;
-    throw new CorruptLogError(path, 8, `segment ${sequence} follows segment ${before}`);
+    throw damagedLog(path, 8, `segment ${sequence} follows segment ${before}`);
   }
 
   /** A newest segment without a whole header was being made when the crash came. */
   async #headless(path: string, bytes: Buffer, last: boolean): Promise<void> {
-    if (!last || bytes.length > SEGMENT_HEADER_BYTES) {
-      throw new CorruptLogError(path, 0, 'the segment header does not check');
+    if (!last || !isTornSegmentHeader(bytes)) {
+      throw damagedLog(path, 0, 'the segment header does not check');
     }
     this.#options.log.warn('removed a log segment that was being made', { path });
     await this.#options.disk.remove(path);
@@ -208,7 +208,7 @@ export class LogStore {
     const { path, bytes } = segment;
     const end = this.#replay(replay, path, bytes.subarray(0, sealedBytes));
     if (end.offset === sealedBytes) return;
-    throw new CorruptLogError(path, end.offset, end.reason ?? 'the segment is cut off');
+    throw damagedLog(path, end.offset, end.reason ?? 'the segment is cut off');
   }
 
   async #replayNewest(
@@ -220,13 +220,13 @@ export class LogStore {
     const file = await this.#options.disk.open(path, 'write');
     this.#file = file;
     this.#size = end.offset;
-    this.#frames = end.frames;
+    this.#frames = end.number;
     this.#salt = end.salt;
     // What the last process wrote may be readable and yet not durable: it is about to be relied on.
     if (end.reason === undefined) return file.sync();
-    if (laterFrameExists(bytes, end.offset, end.frames, end.salt)) {
+    if (!end.torn || laterFrameExists(bytes, end)) {
       await file.close();
-      throw new CorruptLogError(path, end.offset, end.reason);
+      throw damagedLog(path, end.offset, end.reason);
     }
     this.#options.log.warn('removed a write that was cut off from the end of the raft log', {
       path,
@@ -241,30 +241,27 @@ export class LogStore {
   #replay(replay: Replay, path: string, bytes: Buffer): SegmentEnd {
     const segment = this.#segments.at(-1) as Segment;
     const salt = decodeSegmentHeader(bytes)?.salt ?? 0;
-    let offset = SEGMENT_HEADER_BYTES;
-    let frames = 0;
-    while (offset < bytes.length) {
-      const frame = decodeFrame(bytes, offset, frames, salt);
-      if (!frame.ok && frame.damaged) throw new CorruptLogError(path, offset, frame.reason);
-      if (!frame.ok) return { offset, frames, salt, reason: frame.reason };
+    let place: FramePlace = { offset: SEGMENT_HEADER_BYTES, number: 0, salt };
+    while (place.offset < bytes.length) {
+      const frame = decodeFrame(bytes, place);
+      if (!frame.ok) return { ...place, torn: frame.torn, reason: frame.reason };
       for (const record of frame.records) {
         const fault = replay.take(record);
-        if (fault !== undefined) throw new CorruptLogError(path, offset, fault);
+        if (fault !== undefined) throw damagedLog(path, place.offset, fault);
         this.#remember(segment, record);
       }
-      offset = frame.next;
-      frames += 1;
+      place = { offset: frame.next, number: place.number + 1, salt };
     }
-    return { offset, frames, salt, reason: undefined };
+    return { ...place, torn: false, reason: undefined };
   }
 }
 
-interface SegmentEnd {
-  readonly offset: number;
-  readonly frames: number;
-  readonly salt: number;
-  /** Why the frame at `offset` was not read; `undefined` at a clean end. */
+/** The place behind the last frame that was read. */
+interface SegmentEnd extends FramePlace {
+  /** Why what stands there is no frame; `undefined` at a clean end. */
   readonly reason: string | undefined;
+  /** Whether a crash explains it. */
+  readonly torn: boolean;
 }
 
 /** Entries as they stand after all records so far. */

@@ -3,17 +3,7 @@
 import type { HardState } from '../../machines/raft/node.ts';
 import { decodeOwnFile, encodeOwnFile } from '../../src/wire/own-file.ts';
 import type { Disk } from '../../src/world/world.ts';
-
-/** The file with term and vote does not check. */
-export class CorruptVoteError extends Error {
-  override readonly name = 'CorruptVoteError';
-  constructor(path: string) {
-    super(
-      `${path} is damaged: the term and vote of this server are not known, and guessing could ` +
-        'elect two leaders. Remove the raft folder of this server and let it join again.',
-    );
-  }
-}
+import { DamageError } from './damage.ts';
 
 export class StableStore {
   readonly #disk: Disk;
@@ -24,11 +14,16 @@ export class StableStore {
     this.#path = path;
   }
 
-  /** Term 0 and no vote when nothing was ever saved. Throws `CorruptVoteError`. */
+  /** Term 0 and no vote when nothing was ever saved. Rejects with `DamageError`. */
   async load(): Promise<HardState> {
     if (!(await this.#disk.exists(this.#path))) return { term: 0, votedFor: '' };
     const held = decodeOwnFile(await this.#disk.readFile(this.#path))?.value;
-    if (!isHardState(held)) throw new CorruptVoteError(this.#path);
+    if (!isHardState(held)) {
+      throw new DamageError(
+        `${this.#path} is damaged: the term and vote of this server are not known, and guessing ` +
+          'could elect two leaders, so it does not start.',
+      );
+    }
     return { term: held.term, votedFor: held.votedFor };
   }
 

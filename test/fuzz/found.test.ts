@@ -127,15 +127,16 @@ describe('errors', () => {
 
   it('damage inside a sound frame is told from a torn one', () => {
     const entry = LogEntry.of({ Index: 1, Term: 1, Data: Buffer.from('x') });
-    const frame = Buffer.concat(encodeFrame([{ kind: 'entry', entry }], 0, 7));
-    expect(decodeFrame(frame.subarray(0, -1), 0, 0, 7)).toMatchObject({ damaged: false });
+    const place = { offset: 0, number: 0, salt: 7 };
+    const frame = encodeFrame([{ kind: 'entry', entry }], place);
+    expect(decodeFrame(frame.subarray(0, -1), place)).toMatchObject({ torn: true });
     // The last byte of the record changed, and the frame summed up anew.
-    frame[frame.length - 1] = (frame[frame.length - 1] as number) ^ 1;
-    frame.writeUInt32BE(crc32(frame.subarray(FRAME_HEADER_BYTES)), 12);
-    frame.writeUInt32BE(crc32(frame.subarray(0, 16), 7), 16);
-    expect(decodeFrame(frame, 0, 0, 7)).toEqual({
+    frame[frame.length - 2] = (frame[frame.length - 2] as number) ^ 1;
+    frame.writeUInt32BE(crc32(frame.subarray(FRAME_HEADER_BYTES)), 16);
+    frame.writeUInt32BE(crc32(frame.subarray(0, 20), 7), 20);
+    expect(decodeFrame(frame, place)).toEqual({
       ok: false,
-      damaged: true,
+      torn: false,
       reason: 'record at 0 of a sound frame does not check',
     });
   });

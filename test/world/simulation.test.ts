@@ -305,24 +305,34 @@ describe('simulated disk', () => {
     );
 
   it('keeps what was synced, and of the rest all, nothing or a torn part', async () => {
-    const outcomes = new Set<string>();
+    const synced = 'synced.'.padEnd(700, '.');
+    const whole = `${synced}${'unsynced'.padEnd(1_500, '!')}`;
+    const sectors = (text: string) => text.match(/.{1,512}/gs) ?? [];
+    const kinds = { nothing: 0, all: 0, cut: 0, sectorsLost: 0 };
     for (let seed = 0; seed < 240; seed++) {
       const { simulation, a } = twoHosts(seed);
       const { disk } = a.world;
       const file = await simulation.settle(disk.open('/log', 'create'));
-      await simulation.settle(file.write(0, [bytes('synced.')]));
+      await simulation.settle(file.write(0, [bytes(synced)]));
       await simulation.settle(file.sync());
       await simulation.settle(disk.syncDirectory('/'));
-      await simulation.settle(file.write(7, [bytes('unsynced')]));
+      const [head, rest] = [whole.slice(700, 900), whole.slice(900)];
+      await simulation.settle(file.write(700, [bytes(head), bytes(rest)]));
       a.crash();
       const left = await content(a, simulation, '/log');
-      expect('synced.unsynced'.startsWith(left)).toBe(true);
-      expect(left.length).toBeGreaterThanOrEqual(7);
-      outcomes.add(left);
+      expect(left.startsWith(synced)).toBe(true);
+      if (left === synced) kinds.nothing += 1;
+      else if (left === whole) kinds.all += 1;
+      else if (whole.startsWith(left)) kinds.cut += 1;
+      else {
+        kinds.sectorsLost += 1;
+        const before = sectors(synced.padEnd(whole.length, '\0'));
+        sectors(left).forEach((sector, at) => {
+          expect([before[at], sectors(whole)[at]]).toContain(sector);
+        });
+      }
     }
-    expect(outcomes).toContain('synced.');
-    expect(outcomes).toContain('synced.unsynced');
-    expect(outcomes.size).toBeGreaterThan(4);
+    for (const count of Object.values(kinds)) expect(count).toBeGreaterThan(5);
   });
 
   it('may lose a file whose folder was not synced, and keeps replaced files whole', async () => {

@@ -1,7 +1,11 @@
 /**
  * The disk of a simulated host. Contents survive the process; what was not synced may not survive a
- * loss of power, as a file system allows: each unsynced write of a file is kept, lost or torn, each
- * unsynced change of a folder is kept or lost in order.
+ * loss of power, as disks and file systems allow.
+ *
+ * A disk writes sectors of 512 bytes, each whole or not at all, in any order. So each unsynced write
+ * of a file is kept, lost or torn; a torn one lacks its end, or some of its sectors, which are as
+ * they were before: zeros where the file had not reached. Unsynced changes of a folder are kept or
+ * lost in order. Bits turn around only when somebody asks for it (`flipBit`).
  */
 
 import { posix } from 'node:path';
@@ -47,19 +51,21 @@ export const DEFAULT_DISK: DiskSettings = {
 /** Waits a simulated time; never continues once its process is dead. */
 export type Sleep = (ms: number) => Promise<void>;
 
-/** A write since the last sync, with what it replaced. */
-interface Unsynced {
+const SECTOR_BYTES = 512;
+/** Of the writes that a loss of power meets on their way to the disk. */
+const CUT_SHARE = 0.2;
+const SECTORS_LOST_SHARE = 0.2;
+
+/** A write or, without bytes, a truncation. */
+interface Change {
   readonly offset: number;
-  readonly bytes: Uint8Array;
-  readonly replaced: Uint8Array;
-  readonly sizeBefore: number;
-  readonly sizeAfter: number;
+  readonly bytes: Uint8Array | undefined;
 }
 
-class FileNode {
+/** Bytes that grow as needed. */
+class Content {
   #buffer = new Uint8Array(256);
   #size = 0;
-  #unsynced: Unsynced[] = [];
 
   get size(): number {
     return this.#size;
@@ -70,54 +76,11 @@ class FileNode {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    this.#change(offset, bytes.slice(), Math.max(this.#size, offset + bytes.length));
-  }
-
-  truncate(size: number): void {
-    this.#change(size, new Uint8Array(0), size);
-  }
-
-  sync(): void {
-    this.#unsynced = [];
-  }
-
-  flip(bit: number): void {
-    const place = Math.floor(bit / 8) % Math.max(1, this.#size);
-    this.#buffer[place] = (this.#buffer[place] as number) ^ (1 << (bit % 8));
-  }
-
-  /**
-   * Back to the last sync, then forward by those writes that had reached the disk: each with the
-   * probability `kept`.
-   */
-  losePower(random: SeededRandom, kept: number): void {
-    const lost = this.#unsynced;
-    for (const change of [...lost].reverse()) {
-      this.#resize(change.sizeBefore);
-      this.#buffer.set(change.replaced, change.offset);
-    }
-    this.#unsynced = [];
-    for (const change of lost) {
-      if (!random.chance(kept)) continue;
-      const torn = random.chance(0.3);
-      const length = torn ? Math.floor(random.float() * change.bytes.length) : change.bytes.length;
-      const end = change.offset + length;
-      this.#resize(torn ? Math.max(this.#size, end) : change.sizeAfter);
-      this.#buffer.set(change.bytes.subarray(0, length), change.offset);
-    }
-    this.#unsynced = [];
-  }
-
-  #change(offset: number, bytes: Uint8Array, sizeAfter: number): void {
-    const sizeBefore = this.#size;
-    const replacedEnd = sizeAfter < sizeBefore ? sizeBefore : offset + bytes.length;
-    const replaced = this.#buffer.slice(offset, Math.min(replacedEnd, sizeBefore));
-    this.#resize(sizeAfter);
+    this.resize(Math.max(this.#size, offset + bytes.length));
     this.#buffer.set(bytes, offset);
-    this.#unsynced.push({ offset, bytes, replaced, sizeBefore, sizeAfter });
   }
 
-  #resize(size: number): void {
+  resize(size: number): void {
     if (size > this.#buffer.length) {
       const grown = new Uint8Array(Math.max(size, 2 * this.#buffer.length));
       grown.set(this.#buffer.subarray(0, this.#size));
@@ -125,6 +88,89 @@ class FileNode {
     }
     if (size < this.#size) this.#buffer.fill(0, size, this.#size);
     this.#size = size;
+  }
+
+  apply({ offset, bytes }: Change): void {
+    if (bytes === undefined) this.resize(offset);
+    else this.write(offset, bytes);
+  }
+
+  flip(place: number, bit: number): void {
+    if (place < this.#size) this.#buffer[place] = (this.#buffer[place] as number) ^ (1 << bit);
+  }
+
+  copy(): Content {
+    const copy = new Content();
+    copy.write(0, this.read(0, this.#size));
+    return copy;
+  }
+}
+
+class FileNode {
+  /** As processes see it. */
+  #cached = new Content();
+  /** As of the last sync. */
+  #stored = new Content();
+  #unsynced: Change[] = [];
+
+  get size(): number {
+    return this.#cached.size;
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    return this.#cached.read(offset, length);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#change({ offset, bytes });
+  }
+
+  truncate(size: number): void {
+    this.#change({ offset: size, bytes: undefined });
+  }
+
+  sync(): void {
+    for (const change of this.#unsynced) this.#stored.apply(change);
+    this.#unsynced = [];
+  }
+
+  flip(bit: number): void {
+    const place = Math.floor(bit / 8) % Math.max(1, this.size);
+    this.#cached.flip(place, bit % 8);
+    this.#stored.flip(place, bit % 8);
+  }
+
+  /** What was stored, and of the changes since those that were met on their way: a share of `met`. */
+  losePower(random: SeededRandom, met: number): void {
+    if (this.#unsynced.length === 0) return;
+    const cached = this.#stored.copy();
+    for (const change of this.#unsynced) {
+      cached.apply(change);
+      if (!random.chance(met)) continue;
+      const { offset, bytes } = change;
+      if (bytes === undefined) this.#stored.resize(offset);
+      else this.#reach(offset, bytes.length, cached, random);
+    }
+    this.#unsynced = [];
+    this.#cached = this.#stored.copy();
+  }
+
+  /** Some or all sectors that were written to reach the disk, as they are in the cache. */
+  #reach(offset: number, bytes: number, cached: Content, random: SeededRandom): void {
+    const how = random.float();
+    const cut = how < CUT_SHARE;
+    const kept = how < CUT_SHARE + SECTORS_LOST_SHARE && !cut ? 0.5 : 1;
+    const end = offset + (cut ? Math.floor(random.float() * bytes) : bytes);
+    this.#stored.resize(Math.max(this.#stored.size, end));
+    for (let at = offset - (offset % SECTOR_BYTES); at < end; at += SECTOR_BYTES) {
+      if (!random.chance(kept)) continue;
+      this.#stored.write(at, cached.read(at, Math.min(SECTOR_BYTES, end - at)));
+    }
+  }
+
+  #change(change: Change): void {
+    this.#cached.apply(change);
+    this.#unsynced.push(change);
   }
 }
 
@@ -274,14 +320,9 @@ export class SimulatedDisk {
         return file.read(offset, length);
       },
       write: async (offset, chunks) => {
-        const kept = chunks.map((chunk) => chunk.slice());
-        const bytes = kept.reduce((sum, chunk) => sum + chunk.length, 0);
-        await begin({ kind: 'write', path, bytes });
-        let at = offset;
-        for (const chunk of kept) {
-          file.write(at, chunk);
-          at += chunk.length;
-        }
+        const bytes = Buffer.concat(chunks);
+        await begin({ kind: 'write', path, bytes: bytes.length });
+        file.write(offset, bytes);
       },
       truncate: async (size) => {
         await begin({ kind: 'truncate', path, bytes: 0 });

@@ -53,6 +53,12 @@ function open(directory: string, disk: Disk = world.disk, segmentBytesMax = 1 <<
   return opening.then((opened) => ({ ...opened, log }));
 }
 
+function newestIn(directory: string): string {
+  return join(directory, readdirSync(directory).sort().at(-1) ?? '');
+}
+
+const SECTOR_BYTES = 512;
+
 const indexes = (entries: readonly LogEntry[]): readonly string[] =>
   entries.map((one) => `${one.Index}/${one.Term}`);
 
@@ -94,23 +100,88 @@ describe('the write-ahead log', () => {
     }
   });
 
-  it('refuses damage before the last write, whichever byte it hits, and changes nothing', async () => {
+  it('refuses damage, whichever byte of whichever write it hits, and changes nothing', async () => {
     const directory = folder();
     const { store } = await open(directory);
     await store.append(records(entry(1)));
     await store.append(records(entry(2)));
     await store.append(records(entry(3)));
     await store.close();
-    const [name] = readdirSync(directory);
-    const path = join(directory, name ?? '');
+    const path = newestIn(directory);
     const whole = readFileSync(path);
-    const frame = (whole.length - 32) / 3;
-    for (let at = 32; at < 32 + 2 * frame; at++) {
+    for (let at = 0; at < whole.length; at++) {
       const damaged = Buffer.from(whole);
       damaged[at] = (damaged[at] as number) ^ 0x10;
       writeFileSync(path, damaged);
-      await expect(open(directory)).rejects.toThrow(/is damaged at byte \d+: .*Remove the raft/);
+      await expect(open(directory)).rejects.toThrow(
+        /\.wal is damaged at byte \d+: .* Move the whole data folder/,
+      );
       expect(readFileSync(path).equals(damaged)).toBe(true);
+    }
+  });
+
+  it('drops a last write of which whole sectors were not written, even among empty ones', async () => {
+    const directory = folder();
+    const { store } = await open(directory);
+    await store.append(records(entry(1)));
+    const path = newestIn(directory);
+    const durable = readFileSync(path).length;
+    await store.append(records(entry(2, 1, '\0'.repeat(1700)), entry(3, 1, 'x'.repeat(1700))));
+    await store.close();
+    const whole = readFileSync(path);
+    const sectors = Math.ceil(whole.length / SECTOR_BYTES);
+    for (let missing = 1; missing < 2 ** sectors; missing++) {
+      const torn = Buffer.from(whole);
+      let differs = false;
+      for (let sector = 0; sector < sectors; sector++) {
+        if (((missing >> sector) & 1) === 0) continue;
+        const from = Math.max(durable, sector * SECTOR_BYTES);
+        const to = Math.min(whole.length, (sector + 1) * SECTOR_BYTES);
+        differs ||= whole.subarray(from, to).some((byte) => byte !== 0);
+        torn.fill(0, from, to);
+      }
+      if (!differs) continue;
+      writeFileSync(path, torn);
+      const opened = await open(directory);
+      expect(indexes(opened.entries)).toEqual(['1/1']);
+      expect(opened.log.lines[0]?.fields).toMatchObject({ path, offset: durable });
+      await opened.store.close();
+    }
+  });
+
+  it('refuses a flipped bit in the last write, also when it holds empty sectors', async () => {
+    const directory = folder();
+    const { store } = await open(directory);
+    const text = `${'\0'.repeat(1500)}\x01${'\0'.repeat(1500)}`;
+    await store.append(records(entry(1, 1, text)));
+    await store.close();
+    const path = newestIn(directory);
+    const whole = readFileSync(path);
+    for (let bit = 0; bit < 8 * whole.length; bit += 31) {
+      const damaged = Buffer.from(whole);
+      damaged[bit >> 3] = (damaged[bit >> 3] as number) ^ (1 << (bit & 7));
+      writeFileSync(path, damaged);
+      await expect(open(directory)).rejects.toThrow('is damaged at byte');
+    }
+    const emptied = Buffer.from(whole);
+    emptied[whole.indexOf('\x01'.padStart(600, '\0'), 0, 'latin1') + 599] = 0;
+    writeFileSync(path, emptied);
+    await expect(open(directory)).rejects.toThrow('is damaged at byte');
+  });
+
+  it('removes a segment of which only the beginning of the header was written', async () => {
+    const directory = folder();
+    const { store } = await open(directory, world.disk, 100);
+    await store.append(records(entry(1)));
+    await store.append(records(entry(2)));
+    await store.close();
+    const path = newestIn(directory);
+    for (const left of [Buffer.alloc(0), Buffer.alloc(32), readFileSync(path).subarray(0, 31)]) {
+      writeFileSync(path, left);
+      const opened = await open(directory, world.disk, 100);
+      expect(indexes(opened.entries)).toEqual(['1/1']);
+      expect(opened.log.lines).toHaveLength(1);
+      await opened.store.close();
     }
   });
 

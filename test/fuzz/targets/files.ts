@@ -6,6 +6,7 @@ import {
   decodeSegmentHeader,
   encodeFrame,
   encodeSegmentHeader,
+  FRAME_HEADER_BYTES,
   laterFrameExists,
 } from '../../../actors/raft/log-frame.ts';
 import { decodeOwnFile, encodeOwnFile } from '../../../src/wire/own-file.ts';
@@ -32,8 +33,7 @@ const ownFile: Target = {
   },
 };
 
-const SALT = 77;
-const FRAME_HEADER_BYTES = 20;
+const PLACE = { offset: 0, number: 0, salt: 77 };
 const MODE = { raw: 0, frame: 1, records: 2 } as const;
 
 /** Puts right the checksum of the frame, and of its records in mode `records`. */
@@ -49,8 +49,8 @@ function withChecksums(input: Buffer, mode: number): Buffer {
   }
   bytes.writeUInt32BE(payload.length, 4);
   bytes.writeUInt32BE(0, 8);
-  bytes.writeUInt32BE(crc32(payload), 12);
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, 16), SALT), 16);
+  bytes.writeUInt32BE(crc32(payload), 16);
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, 20), PLACE.salt), 20);
   return bytes;
 }
 
@@ -58,20 +58,17 @@ const walFrame: Target = {
   name: 'wal-frame',
   input: 'whole',
   outcomeBytes: OBJECTS,
-  tokens: [Buffer.from([0xf0, 0x6d, 0x62, 0x46]), 'MOBIWAL1', 'Index', 'Data'],
+  tokens: [Buffer.from([0xf0, 0x6d, 0x62, 0x46]), 'MOBIWAL2', 'Index', 'Data'],
   seeds: () => {
     const entry = LogEntry.of({ Index: 5, Term: 2, Data: Buffer.from('data') });
-    const frame = Buffer.concat(
-      encodeFrame(
-        [
-          { kind: 'entry', entry },
-          { kind: 'reset', at: { index: 4, term: 1 } },
-        ],
-        0,
-        SALT,
-      ),
+    const frame = encodeFrame(
+      [
+        { kind: 'entry', entry },
+        { kind: 'reset', at: { index: 4, term: 1 } },
+      ],
+      PLACE,
     );
-    const header = encodeSegmentHeader({ sequence: 1, salt: SALT, previousBytes: 0 });
+    const header = encodeSegmentHeader({ sequence: 1, salt: PLACE.salt, previousBytes: 0 });
     return [
       ...Object.values(MODE).map((mode) => Buffer.concat([Buffer.of(mode), frame])),
       Buffer.concat([Buffer.of(MODE.raw), header]),
@@ -85,8 +82,8 @@ const walFrame: Target = {
     const bytes = mode === MODE.raw ? body : withChecksums(body, mode);
     return [
       decodeSegmentHeader(bytes),
-      declared(() => decodeFrame(bytes, 0, 0, SALT)),
-      laterFrameExists(bytes, 0, 0, SALT),
+      declared(() => decodeFrame(bytes, PLACE)),
+      laterFrameExists(bytes, PLACE),
     ];
   },
 };

@@ -77,6 +77,8 @@ export class Cluster {
           if (lurker(server, before, after)) this.#lurkers.delete(lurker);
         }
       },
+      refused: (server, damage) =>
+        this.#guarded(() => this.invariants.refused(server, damage.message)),
       inspected: onlooker?.inspected,
       delivered: (server, letter) => {
         onlooker?.delivered(server, letter);
@@ -199,7 +201,7 @@ export class Cluster {
     return configuration !== undefined && isVoter(configuration, id);
   }
 
-  /** Whether a server has lost its disk. */
+  /** Whether a server has lost its disk, or will when it looks at it. */
   get replaced(): boolean {
     return this.servers.some(({ replaced }) => replaced);
   }

@@ -204,13 +204,30 @@ const diskFails: Fault = (cluster, random) => {
 };
 
 /** Once in a run, while everybody votes: the entries of a majority must not be lost. */
-const diskLost: Fault = (cluster, random) => {
+function mayLoseOne(cluster: Cluster): boolean {
   const voters = cluster.members.filter((server) => cluster.votes(server));
-  if (voters.length < cluster.servers.length || cluster.replaced) return undefined;
+  return voters.length === cluster.servers.length && !cluster.replaced;
+}
+
+const diskLost: Fault = (cluster, random) => {
+  if (!mayLoseOne(cluster)) return undefined;
   const server = victimOf(cluster, random);
   server.loseDisk();
   return {
     text: `${server.host.name} loses its disk, and comes back as ${server.id}`,
+    end: () => {
+      server.start();
+      cluster.readmit();
+    },
+  };
+};
+
+/** Its server either refuses to start, and is another one from then on, or has lost nothing. */
+const bitFlipped: Fault = (cluster, random) => {
+  if (!mayLoseOne(cluster)) return undefined;
+  const server = victimOf(cluster, random);
+  return {
+    text: `${server.host.name} loses power, and a bit of ${server.rot(random)} is flipped`,
     end: () => {
       server.start();
       cluster.readmit();
@@ -279,6 +296,7 @@ export const FAULTS = {
   diskFull,
   diskFails,
   diskLost,
+  bitFlipped,
   transfer,
   snapshot,
   membership,

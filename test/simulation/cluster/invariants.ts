@@ -3,6 +3,7 @@
  * names I1 to I13 are those of the checklist in raft.md).
  */
 
+import type { LogPoint } from '../../../machines/raft/log-view.ts';
 import type { RaftNode } from '../../../machines/raft/node.ts';
 import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
 import { Quorums } from './quorums.ts';
@@ -31,6 +32,7 @@ export class Invariants {
   readonly #quorums = new Quorums();
   readonly #leaders = new Map<number, string>();
   readonly #terms = new Map<string, number>();
+  readonly #durable = new Map<string, LogPoint>();
   readonly #entries = new Map<string, KnownEntry>();
   readonly #committed = new Map<number, CommittedEntry>();
   readonly #appliedThrough = new Map<string, number>();
@@ -49,6 +51,10 @@ export class Invariants {
     if (before === undefined) this.#restarted(id, after);
     else this.#forward(id, before, after);
     if (after.persistDone >= after.hardStateIssued) this.#terms.set(id, after.term);
+    const { persistIndex, log } = after;
+    if (persistIndex !== before?.persistIndex || log !== before.log) {
+      this.#durable.set(id, { index: persistIndex, term: log.termAt(persistIndex) ?? 0 });
+    }
     this.#quorums.stepped(id, before, after);
     if (after.role === 'leader' && before?.role !== 'leader') this.#elected(id, after);
     if (after.log !== before?.log) this.#matched(before, after);
@@ -70,7 +76,23 @@ export class Invariants {
     if (after.term < term) {
       throw new SafetyViolation(`I6: ${id} came back in term ${after.term} after term ${term}`);
     }
+    const durable = this.#durable.get(id);
+    const found = after.log.termAt(durable?.index ?? 0);
+    if (
+      durable !== undefined &&
+      durable.index > after.log.snapshot.index &&
+      found !== durable.term
+    ) {
+      throw new SafetyViolation(
+        `I6: ${id} came back without durable ${durable.index} of term ${durable.term}`,
+      );
+    }
     this.#appliedThrough.set(id, after.appliedIndex);
+  }
+
+  /** A disk that has only lost power is never called damaged: that server would be lost for nothing. */
+  refused({ id }: SimulatedServer, reason: string): void {
+    throw new SafetyViolation(`${id} refuses to start: ${reason}`);
   }
 
   /** I2 and I6. */

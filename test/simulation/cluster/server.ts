@@ -8,6 +8,7 @@ import type { InspectionEvent } from 'xstate';
 import { agentTree } from '../../../actors/agent/tree.ts';
 import { type Bus, createBus } from '../../../actors/bus.ts';
 import { createFsmActor } from '../../../actors/fsm.ts';
+import { DamageError } from '../../../actors/raft/damage.ts';
 import { type CreatedRaft, createRaft } from '../../../actors/raft/raft.ts';
 import { createServerActor } from '../../../actors/server/server.ts';
 import { createSessionTtlActor } from '../../../actors/server/session-ttl.ts';
@@ -30,6 +31,7 @@ import { sessions } from '../../../src/store/index.ts';
 import { LockDelays } from '../../../src/store/lock-delays.ts';
 import { SessionTimers } from '../../../src/store/session-timers.ts';
 import type { StoreView } from '../../../src/store/view.ts';
+import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import type { SimulatedHost, Simulation } from '../../../src/world/simulated/simulation.ts';
 import type { World } from '../../../src/world/world.ts';
 
@@ -43,6 +45,8 @@ const SEGMENT_BYTES_MAX = 16_384;
 export interface ServerObserver {
   /** After each step of the raft node; `before` is absent for the first of a life. */
   stepped(server: SimulatedServer, before: RaftNode | undefined, after: RaftNode): void;
+  /** It does not start, since its disk is damaged; nobody has damaged it. */
+  refused(server: SimulatedServer, damage: DamageError): void;
   /** Something happens in the actor system. Absent when nobody looks: it costs a tenth of all. */
   readonly inspected: ((server: SimulatedServer, event: InspectionEvent) => void) | undefined;
   /** A message between actors is delivered. */
@@ -75,6 +79,7 @@ export class SimulatedServer {
   #life: Life | undefined;
   #lives = 0;
   #disks = 1;
+  #rotten = false;
 
   constructor(
     simulation: Simulation,
@@ -126,7 +131,10 @@ export class SimulatedServer {
       () => this.#over(life),
       (error: unknown) => {
         this.log.error('the server gave up', { error });
+        if (this.#life !== life) return;
         this.#over(life);
+        const damage = damageIn(error);
+        if (damage !== undefined) this.#refused(damage);
       },
     );
   }
@@ -142,13 +150,25 @@ export class SimulatedServer {
   loseDisk(): void {
     this.end('crash');
     this.host.disk.wipe();
+    this.#rotten = false;
     this.#disks += 1;
     this.id = `${this.host.name}-${this.#disks}`;
   }
 
-  /** Whether this is no longer the server that the group was founded with. */
+  /** Power fails, and a bit of a file is another one when it is back. Returns the file. */
+  rot(random: SeededRandom): string {
+    this.end('crash');
+    this.#rotten = true;
+    const { disk } = this.host;
+    const paths = disk.files.filter((path) => /\.wal$|vote$/.test(path));
+    const path = paths[Math.floor(random.float() * paths.length)] as string;
+    disk.flipBit(path, random.uint32());
+    return path;
+  }
+
+  /** Whether this is no longer the server that the group was founded with, or is about to be. */
   get replaced(): boolean {
-    return this.#disks > 1;
+    return this.#rotten || this.#disks > 1;
   }
 
   /** Calls an endpoint of this server, as a client that has it for its own. */
@@ -168,6 +188,16 @@ export class SimulatedServer {
   /** Who cannot read its disk does not serve: the process has ended. */
   #over(life: Life): void {
     if (this.#life === life) this.end('kill');
+  }
+
+  /** What the message advises: its disk is emptied, and it is started as another server. */
+  #refused(damage: DamageError): void {
+    if (!this.#rotten) {
+      this.#observer.refused(this, damage);
+      return;
+    }
+    this.loseDisk();
+    this.start();
   }
 
   #begin(): Life {
@@ -277,6 +307,11 @@ export class SimulatedServer {
       },
     });
   }
+}
+
+function damageIn(error: unknown): DamageError | undefined {
+  if (error instanceof DamageError) return error;
+  return error instanceof Error ? damageIn(error.cause) : undefined;
 }
 
 function permanent(id: string, logic: ChildSpec['logic'], input?: unknown): ChildSpec {
