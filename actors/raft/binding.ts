@@ -74,6 +74,8 @@ export class RaftBinding {
   #timer: TimerId | undefined;
   #armedMs = Number.POSITIVE_INFINITY;
   #snapshots: Promise<void> = Promise.resolve();
+  /** Takes the place of a damaged snapshot; one for all that wait. */
+  #renewing: Promise<StoredSnapshot> | undefined;
   #closed = false;
   #opening: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -435,11 +437,24 @@ export class RaftBinding {
       clock: world.clock,
       self,
       dial,
-      newestSnapshot: () => this.#openStorage().snapshots.newest(),
+      newestSnapshot: () => this.#snapshotToSend(),
       answered: (answer) => this.#answered(server.id, answer),
     });
     this.#peers.set(server.id, peer);
     return peer;
+  }
+
+  /** The snapshot that the log goes on from; taken anew when the one on disk turned out damaged. */
+  async #snapshotToSend(): Promise<StoredSnapshot> {
+    const newest = await this.#openStorage().snapshots.newest();
+    const needed = this.#host.node()?.log.snapshot.index ?? 0;
+    if (newest !== undefined && newest.index >= needed) return newest;
+    this.#renewing ??= new Promise<StoredSnapshot>((answer, refuse) => {
+      this.#send({ type: 'snapshot.create', reply: { answer, refuse } });
+    }).finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
   }
 
   /** Answers that arrive together make one batch. */

@@ -34,7 +34,7 @@ export interface PeerOptions {
   readonly clock: Clock;
   readonly self: { readonly id: string; readonly address: string };
   readonly dial: RaftDial;
-  newestSnapshot(): Promise<StoredSnapshot | undefined>;
+  newestSnapshot(): Promise<StoredSnapshot>;
   answered(answer: PeerAnswer): void;
 }
 
@@ -132,7 +132,6 @@ export class Peer {
   async #sendSnapshot(message: Extract<PeerMessage, { kind: 'snapshot' }>): Promise<PeerAnswer> {
     const { clock, self, newestSnapshot } = this.#options;
     const snapshot = await newestSnapshot();
-    if (snapshot === undefined) throw new Error('there is no snapshot to send');
     const stream = await this.#options.dial(this.server);
     this.#snapshotStream = stream;
     const exchange = new SnapshotExchange(stream);

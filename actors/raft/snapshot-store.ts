@@ -1,6 +1,7 @@
 /**
  * Snapshots on disk: a folder each, with `meta.json` and `state.bin`, made under a temporary name
- * and renamed when all of it is durable. The two newest are kept.
+ * and renamed when all of it is durable. The two newest that can be used are kept. One that turns
+ * out to be damaged is passed over from then on, and goes when a new one is durable.
  */
 
 import { crc32 } from 'node:zlib';
@@ -30,6 +31,11 @@ interface Meta {
   readonly CRC: string;
 }
 
+/** A snapshot is not what was written. It is never handed on as a whole. */
+class DamagedSnapshotError extends Error {
+  override readonly name = 'DamagedSnapshotError';
+}
+
 export interface SnapshotStoreOptions {
   readonly disk: Disk;
   readonly clock: Clock;
@@ -40,26 +46,45 @@ export interface SnapshotStoreOptions {
 
 export class SnapshotStore {
   readonly #options: SnapshotStoreOptions;
+  readonly #damaged = new Set<string>();
 
-  constructor(options: SnapshotStoreOptions) {
+  private constructor(options: SnapshotStoreOptions) {
     this.#options = options;
   }
 
-  /** Snapshots whose metadata can be read, newest first. Leftovers of a crash are removed. */
-  async list(): Promise<readonly StoredSnapshot[]> {
-    const { disk, directory, log } = this.#options;
+  /** Removes what a crash has left of a snapshot that was being written. */
+  static async open(options: SnapshotStoreOptions): Promise<SnapshotStore> {
+    const { disk, directory } = options;
     await disk.makeDirectory(directory);
-    const found: StoredSnapshot[] = [];
     for (const name of await disk.list(directory)) {
       if (name.endsWith('.tmp')) await disk.remove(`${directory}/${name}`);
-      if (!FOLDER_NAME.test(name)) continue;
+    }
+    await disk.syncDirectory(directory);
+    return new SnapshotStore(options);
+  }
+
+  /** Snapshots not known to be damaged, newest first. */
+  async list(): Promise<readonly StoredSnapshot[]> {
+    const found: StoredSnapshot[] = [];
+    for (const name of await this.#names()) {
+      if (this.#damaged.has(name)) continue;
       try {
         found.push(this.#stored(await this.#readMeta(name)));
       } catch (error) {
-        log.error('a snapshot cannot be read and is passed over', { snapshot: name, error });
+        if (error instanceof DamagedSnapshotError) this.#damaged.add(name);
+        this.#options.log.error('a snapshot cannot be read and is passed over', {
+          snapshot: name,
+          error,
+        });
       }
     }
     return found.sort(newestFirst);
+  }
+
+  /** Where the newest snapshot here was taken, whether it can still be used or not. */
+  async newestPoint(): Promise<LogPoint | undefined> {
+    const points = (await this.#names()).map(pointOf);
+    return points.sort((a, b) => b.term - a.term || b.index - a.index)[0];
   }
 
   async newest(): Promise<StoredSnapshot | undefined> {
@@ -72,11 +97,10 @@ export class SnapshotStore {
     placed: PlacedConfiguration,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<StoredSnapshot> {
-    const { disk, directory, clock } = this.#options;
+    const { disk, directory } = this.#options;
     await disk.makeDirectory(directory);
-    const id = `${at.term}-${at.index}-${Math.floor(clock.now())}`;
+    const id = await this.#freeId(at);
     const temporary = `${directory}/${id}.tmp`;
-    await disk.remove(temporary);
     await disk.makeDirectory(temporary);
     try {
       const { size, checksum } = await this.#writeState(`${temporary}/state.bin`, chunks);
@@ -90,9 +114,7 @@ export class SnapshotStore {
         Size: size,
         CRC: checksum,
       };
-      const text = Buffer.from(`${JSON.stringify(meta)}\n`);
-      await disk.writeFileAtomic(`${temporary}/meta.json`, text);
-      await disk.remove(`${directory}/${id}`);
+      await disk.writeFileAtomic(`${temporary}/meta.json`, encodeMeta(meta));
       await disk.rename(temporary, `${directory}/${id}`);
       await disk.syncDirectory(directory);
       await this.#reap();
@@ -108,9 +130,30 @@ export class SnapshotStore {
     await this.#options.disk.syncDirectory(this.#options.directory);
   }
 
+  async #names(): Promise<readonly string[]> {
+    const { disk, directory } = this.#options;
+    return (await disk.list(directory)).filter((name) => FOLDER_NAME.test(name));
+  }
+
+  /** The clock may have stood still or gone back; nothing that is kept is written over. */
+  async #freeId(at: LogPoint): Promise<string> {
+    const { disk, directory, clock } = this.#options;
+    const taken = await disk.list(directory);
+    for (let ms = Math.floor(clock.now()); ; ms++) {
+      const id = `${at.term}-${at.index}-${ms}`;
+      if (!taken.includes(id) && !taken.includes(`${id}.tmp`)) return id;
+    }
+  }
+
   async #reap(): Promise<void> {
-    const old = (await this.list()).slice(SNAPSHOTS_KEPT);
-    for (const snapshot of old) await this.remove(snapshot);
+    const { disk, directory } = this.#options;
+    const kept = (await this.list()).slice(0, SNAPSHOTS_KEPT).map(({ id }) => id);
+    for (const name of await this.#names()) {
+      if (kept.includes(name)) continue;
+      await disk.remove(`${directory}/${name}`);
+      this.#damaged.delete(name);
+    }
+    await disk.syncDirectory(directory);
   }
 
   async #writeState(
@@ -146,8 +189,9 @@ export class SnapshotStore {
 
   async #readMeta(name: string): Promise<Meta> {
     const bytes = await this.#options.disk.readFile(`${this.#options.directory}/${name}/meta.json`);
-    const meta = JSON.parse(Buffer.from(bytes).toString('utf8')) as Meta;
-    if (meta.ID !== name) throw new Error(`meta.json names ${meta.ID}`);
+    const meta = decodeMeta(bytes);
+    if (meta === undefined) throw new DamagedSnapshotError('its meta.json does not check');
+    if (meta.ID !== name) throw new DamagedSnapshotError(`its meta.json names ${meta.ID}`);
     return meta;
   }
 
@@ -160,26 +204,56 @@ export class SnapshotStore {
       configuration: meta.Configuration,
       configurationIndex: meta.ConfigurationIndex,
       size: meta.Size,
-      chunks: () => readVerified(this.#options.disk, path, meta),
+      chunks: () => this.#read(path, meta),
     };
+  }
+
+  async *#read(path: string, meta: Meta): AsyncIterable<Uint8Array> {
+    try {
+      yield* readVerified(this.#options.disk, path, meta);
+    } catch (error) {
+      if (error instanceof DamagedSnapshotError) this.#damaged.add(meta.ID);
+      throw error;
+    }
   }
 }
 
+/** The metadata as one line of JSON, and a line with its CRC-32: a flipped bit must not move it. */
+function encodeMeta(meta: Meta): Buffer {
+  const line = JSON.stringify(meta);
+  return Buffer.from(`${line}\n${hex(crc32(line))}\n`);
+}
+
+function decodeMeta(bytes: Uint8Array): Meta | undefined {
+  const [line = '', sum] = Buffer.from(bytes).toString('utf8').split('\n');
+  return sum === hex(crc32(line)) ? (JSON.parse(line) as Meta) : undefined;
+}
+
+/**
+ * The bytes of a state. The last of them are held back until all have been checked: whoever counts
+ * them, as a follower does, never has a damaged state for a whole one.
+ */
 async function* readVerified(disk: Disk, path: string, meta: Meta): AsyncIterable<Uint8Array> {
   const file: DiskFile = await disk.open(path, 'read');
   try {
     let sum = 0;
     let offset = 0;
+    let held: Uint8Array | undefined;
     while (offset < meta.Size) {
       const chunk = await file.read(offset, Math.min(PIECE_BYTES, meta.Size - offset));
       if (chunk.length === 0) break;
       sum = crc32(chunk, sum);
       offset += chunk.length;
-      yield chunk;
+      if (held !== undefined) yield held;
+      held = chunk;
     }
-    if (offset !== meta.Size || hex(sum) !== meta.CRC) {
-      throw new Error(`snapshot ${meta.ID} is damaged: its state does not check`);
+    if (offset !== meta.Size) {
+      throw new DamagedSnapshotError(`${path} has ${offset} bytes where ${meta.Size} were written`);
     }
+    if (hex(sum) !== meta.CRC) {
+      throw new DamagedSnapshotError(`${path} is damaged: its checksum is not that of its state`);
+    }
+    if (held !== undefined) yield held;
   } finally {
     await file.close();
   }
@@ -187,6 +261,11 @@ async function* readVerified(disk: Disk, path: string, meta: Meta): AsyncIterabl
 
 function hex(sum: number): string {
   return sum.toString(16).padStart(8, '0');
+}
+
+function pointOf(name: string): LogPoint {
+  const [term, index] = name.split('-');
+  return { index: Number(index), term: Number(term) };
 }
 
 function newestFirst(a: StoredSnapshot, b: StoredSnapshot): number {

@@ -7,13 +7,15 @@
  */
 
 import { posix } from 'node:path';
-import { LogView } from '../../machines/raft/log-view.ts';
+import { type LogPoint, LogView } from '../../machines/raft/log-view.ts';
 import type { Effect, StoredState } from '../../machines/raft/node.ts';
 import { EMPTY_CONFIGURATION } from '../../src/consensus/configuration.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
 import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
+import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { World } from '../../src/world/world.ts';
+import { DamageError } from './damage.ts';
 import type { LogRecord } from './log-frame.ts';
 import { LogStore, resetRecord } from './log-store.ts';
 import { SnapshotStore } from './snapshot-store.ts';
@@ -74,7 +76,7 @@ export class RaftStorage {
 
   /**
    * Reads log, term, vote and the newest snapshot that `restore` accepts; older ones are tried when
-   * a newer one is damaged. Rejects when what is left has gaps.
+   * a newer one is damaged. Rejects with `DamageError` when what is left has gaps.
    */
   static async open(
     options: StorageOptions,
@@ -83,7 +85,12 @@ export class RaftStorage {
     const { world, log, directory } = options;
     const { disk, clock, random } = world;
     await disk.makeDirectory(directory);
-    const snapshots = new SnapshotStore({ disk, clock, log, directory: `${directory}/snapshots` });
+    const snapshots = await SnapshotStore.open({
+      disk,
+      clock,
+      log,
+      directory: `${directory}/snapshots`,
+    });
     const stable = new StableStore(disk, `${directory}/vote`);
     const hardState = await stable.load();
     const { segmentBytesMax } = options;
@@ -94,12 +101,12 @@ export class RaftStorage {
       directory: `${directory}/wal`,
       ...(segmentBytesMax !== undefined && { segmentBytesMax }),
     });
-    await disk.makeDirectory(`${directory}/snapshots`);
     await disk.syncDirectory(directory);
     await disk.syncDirectory(posix.dirname(directory));
     const snapshot = await firstGood(await snapshots.list(), restore, log);
     const point = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
-    const view = LogView.from(point, entries);
+    const view = joined(point, await snapshots.newestPoint(), entries, directory);
+    // What does not agree with the snapshot is void, and must not come back.
     if (view.entries().length !== entries.length) await store.append([resetRecord(point)]);
     const storage = new RaftStorage(options, snapshots, stable, store);
     const configuration = {
@@ -159,7 +166,9 @@ export class RaftStorage {
     const through = this.#compactThrough;
     this.#compactThrough = 0;
     try {
-      await this.#logStore.compact(through);
+      // The log reaches back to the oldest snapshot kept, so that it can stand in for a newer one.
+      const oldest = (await this.snapshots.list()).at(-1)?.index ?? 0;
+      await this.#logStore.compact(Math.min(through, oldest));
     } catch (error) {
       // The files stay; the next snapshot tries again.
       this.#options.log.warn('old log segments could not be removed', { error });
@@ -203,6 +212,30 @@ export class RaftStorage {
   }
 }
 
+/**
+ * The log behind the snapshot that is used. Throws when entries are missing that were confirmed:
+ * between the snapshot and the log, or those of a newer snapshot that is lost.
+ */
+function joined(
+  snapshot: LogPoint,
+  newest: LogPoint | undefined,
+  entries: readonly LogEntry[],
+  directory: string,
+): LogView {
+  const first = entries[0]?.Index ?? snapshot.index + 1;
+  if (first > snapshot.index + 1) {
+    const reach =
+      snapshot.index === 0 ? 'no snapshot can be used' : `the snapshot ends at ${snapshot.index}`;
+    throw new DamageError(`The raft log ${directory}/wal begins at entry ${first}, but ${reach}.`);
+  }
+  const view = LogView.from(snapshot, entries);
+  if (newest === undefined || view.termAt(newest.index) === newest.term) return view;
+  throw new DamageError(
+    `The snapshot of entry ${newest.index} of term ${newest.term} in ${directory}/snapshots cannot ` +
+      `be used, and the raft log ${directory}/wal does not hold what was in it.`,
+  );
+}
+
 async function firstGood(
   snapshots: readonly StoredSnapshot[],
   restore: (snapshot: StoredSnapshot) => Promise<void>,
@@ -216,6 +249,5 @@ async function firstGood(
       log.error('a snapshot could not be restored', { snapshot: snapshot.id, error });
     }
   }
-  if (snapshots.length > 0) throw new Error('none of the snapshots on disk can be restored');
   return undefined;
 }

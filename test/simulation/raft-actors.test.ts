@@ -243,6 +243,32 @@ describe('a snapshot from outside', () => {
   });
 });
 
+describe('a leader whose snapshots are damaged', () => {
+  it('takes a new one for a follower that needs it', async () => {
+    const cluster = await founded(11);
+    const { simulation, members } = cluster;
+    const leader = cluster.leader() as Member;
+    const follower = members.find((member) => member !== leader) as Member;
+    cluster.end(follower, 'kill');
+    for (let round = 0; round < 2; round++) {
+      for (let count = 0; count < 200; count++) cluster.propose();
+      await simulation.run(1_000);
+      await simulation.settle(leader.node?.consensus.snapshot() ?? Promise.reject());
+    }
+    const { disk } = leader.host;
+    const states = disk.files.filter((path) => path.endsWith('state.bin'));
+    expect(states).toHaveLength(2);
+    for (const path of states) disk.flipBit(path, 100);
+    cluster.start(follower);
+    await simulation.run(5_000);
+    await simulation.runUntil(() => cluster.settled(), 60_000);
+    expect(cluster.leader()).toBe(leader);
+    expect(follower.node?.applied).toHaveLength(400);
+    expect(follower.node?.applied).toEqual(leader.node?.applied);
+    expect(disk.files.filter((path) => states.includes(path))).toHaveLength(1);
+  });
+});
+
 describe('raft actors under faults', () => {
   it(`lose nothing that was acknowledged, ${SEEDS} seeds from ${FIRST_SEED}`, async () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {

@@ -222,12 +222,18 @@ const diskLost: Fault = (cluster, random) => {
   };
 };
 
-/** Its server either refuses to start, and is another one from then on, or has lost nothing. */
+/**
+ * Whether its server notices now, at its next start, or when it sends a snapshot: it refuses to
+ * start, and is another one from then on, or nothing is lost.
+ */
 const bitFlipped: Fault = (cluster, random) => {
   if (!mayLoseOne(cluster)) return undefined;
   const server = victimOf(cluster, random);
+  const { name } = server.host;
+  if (random.chance(0.3)) return { text: `a bit of ${server.rot(random)} of ${name} turns around` };
+  server.end('crash');
   return {
-    text: `${server.host.name} loses power, and a bit of ${server.rot(random)} is flipped`,
+    text: `${name} loses power, and a bit of ${server.rot(random)} turns around`,
     end: () => {
       server.start();
       cluster.readmit();

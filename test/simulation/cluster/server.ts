@@ -155,13 +155,11 @@ export class SimulatedServer {
     this.id = `${this.host.name}-${this.#disks}`;
   }
 
-  /** Power fails, and a bit of a file is another one when it is back. Returns the file. */
+  /** A bit of a file turns around. Returns the file. */
   rot(random: SeededRandom): string {
-    this.end('crash');
     this.#rotten = true;
     const { disk } = this.host;
-    const paths = disk.files.filter((path) => /\.wal$|vote$/.test(path));
-    const path = paths[Math.floor(random.float() * paths.length)] as string;
+    const path = disk.files[Math.floor(random.float() * disk.files.length)] as string;
     disk.flipBit(path, random.uint32());
     return path;
   }
