@@ -2,8 +2,9 @@
  * `npm run sim -- --seeds N --seed S`: plays the runs of N seeds from S on, in as many processes as
  * there are cores. A run that fails is cut down to what matters and told; the exit code is then 1.
  *
- *     --seeds N     how many (default 100; `nightly` is 20,000)
+ *     --seeds N     how many (default 100)
  *     --seed S      the first (default 1)
+ *     --nightly     goes on over failures and tells them at the end; 20,000 seeds by default
  *     --servers N   groups of this size only (3, 5 or 7)
  *     --jobs N      processes (default: cores)
  *     --until-failure   ends with the first seed that fails, as it is
@@ -11,34 +12,35 @@
  *     --speed N     how many times faster than real time then (default 1)
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { minimise } from './cluster/minimise.ts';
 import { planOf } from './cluster/plan.ts';
-import { play, RunFailure } from './cluster/play.ts';
+import { playSeeds } from './crew.ts';
 import { inspectPlan } from './inspect.ts';
-import { type FailedRun, Report, type SeedResult } from './report.ts';
+import { type FailedRun, Report } from './report.ts';
 
-const NIGHTLY_SEEDS = 20_000;
+const SEEDS = { usual: 100, nightly: 20_000 } as const;
 /** Failures told in full; one is usually enough to work on. */
 const FAILURES_MAX = 3;
-/** Seeds handed to a process at a time. */
-const BATCH = 5;
+/** A night is long enough for so many to be cut down. */
+const NIGHTLY_FAILURES_MAX = 20;
+const PROGRESS_EVERY_MS = 60_000;
 
-interface Order {
-  readonly seeds: readonly number[];
-  readonly servers: number | undefined;
-  /** What becomes of a failing plan. */
-  readonly failing: 'cut' | 'keep';
-}
+/** What becomes of failures. */
+type Manner = 'few' | 'nightly' | 'until-failure';
+
+const LIMITS = {
+  few: { cutMax: FAILURES_MAX, failuresMax: FAILURES_MAX },
+  nightly: { cutMax: NIGHTLY_FAILURES_MAX, failuresMax: Number.POSITIVE_INFINITY },
+  'until-failure': { cutMax: 0, failuresMax: 1 },
+} as const satisfies Readonly<Record<Manner, object>>;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      seeds: { type: 'string', default: '100' },
+      seeds: { type: 'string' },
       seed: { type: 'string', default: '1' },
+      nightly: { type: 'boolean', default: false },
       servers: { type: 'string' },
       jobs: { type: 'string', default: String(availableParallelism()) },
       'until-failure': { type: 'boolean', default: false },
@@ -46,7 +48,8 @@ async function main(): Promise<void> {
       speed: { type: 'string', default: '1' },
     },
   });
-  const count = values.seeds === 'nightly' ? NIGHTLY_SEEDS : wholeNumber('seeds', values.seeds);
+  const usual = values.nightly ? SEEDS.nightly : SEEDS.usual;
+  const count = wholeNumber('seeds', values.seeds ?? String(usual));
   const first = wholeNumber('seed', values.seed);
   const servers = values.servers === undefined ? undefined : wholeNumber('servers', values.servers);
   if (values.inspect) {
@@ -54,11 +57,9 @@ async function main(): Promise<void> {
     await inspectPlan(plan, wholeNumber('speed', values.speed));
     return;
   }
-  const jobs = Math.min(wholeNumber('jobs', values.jobs), Math.ceil(count / BATCH));
-  const report = new Report();
-  const failing = values['until-failure'] ? 'keep' : 'cut';
-  await handOut({ first, count, servers, jobs, failing }, report);
-  process.stdout.write(`${report.summary()}\n`);
+  const jobs = wholeNumber('jobs', values.jobs);
+  const manner = values['until-failure'] ? 'until-failure' : values.nightly ? 'nightly' : 'few';
+  const report = await tellAll({ first, count, servers, jobs }, manner);
   process.exitCode = report.failures.length > 0 ? 1 : 0;
 }
 
@@ -68,91 +69,46 @@ function wholeNumber(name: string, text: string): number {
   throw new Error(`--${name} takes a whole number above 0, not ${JSON.stringify(text)}`);
 }
 
-interface Work {
+interface Seeds {
   readonly first: number;
   readonly count: number;
   readonly servers: number | undefined;
   readonly jobs: number;
-  readonly failing: Order['failing'];
 }
 
-/** Each process gets the next few seeds when it is done with its last, until all are played. */
-async function handOut(work: Work, report: Report): Promise<void> {
-  let next = work.first;
-  const end = work.first + work.count;
-  const take = (): Order | undefined => {
-    const enough = work.failing === 'keep' ? 1 : FAILURES_MAX;
-    if (next >= end || report.failures.length >= enough) return undefined;
-    const seeds = Array.from({ length: Math.min(BATCH, end - next) }, (_, at) => next + at);
-    next += seeds.length;
-    return { seeds, servers: work.servers, failing: work.failing };
-  };
-  const told = (result: SeedResult | FailedRun): void => {
-    report.add(result);
-    if ('story' in result) process.stdout.write(`${failureText(result)}\n`);
-  };
-  await Promise.all(Array.from({ length: work.jobs }, () => employ(take, told)));
-}
-
-function employ(
-  take: () => Order | undefined,
-  told: (result: SeedResult | FailedRun) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['--worker']);
-    const more = (): void => {
-      const order = take();
-      if (order === undefined) child.disconnect();
-      else child.send(order);
-    };
-    child.on('message', (message: SeedResult | FailedRun | 'done') => {
-      if (message === 'done') more();
-      else told(message);
-    });
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`a process of the simulation ended with ${code}`));
-    });
-    more();
-  });
-}
-
-function failureText({ seed, message, story }: FailedRun): string {
-  return [
-    `seed ${seed} fails: ${message}`,
-    ...story,
-    `npm run sim -- --seeds 1 --seed ${seed}`,
-  ].join('\n  ');
-}
-
-function work(): void {
-  process.on('message', (order: Order) => {
-    void (async () => {
-      for (const seed of order.seeds) process.send?.(await playSeed(seed, order));
-      process.send?.('done');
-    })();
-  });
-}
-
-async function playSeed(
-  seed: number,
-  { servers, failing }: Order,
-): Promise<SeedResult | FailedRun> {
-  const began = process.cpuUsage();
-  const plan = planOf(seed, servers === undefined ? {} : { servers });
+/** Plays them. Failures are told as they are found; at night in a line, and in full at the end. */
+async function tellAll(seeds: Seeds, manner: Manner): Promise<Report> {
+  const report = new Report();
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  const beganMs = Date.now();
+  const progress = setInterval(
+    () => say(report.progress(seeds.count, Date.now() - beganMs)),
+    PROGRESS_EVERY_MS,
+  );
   try {
-    const result = await play(plan);
-    const { user, system } = process.cpuUsage(began);
-    return { seed, servers: plan.servers, cpuMs: (user + system) / 1000, ...result };
-  } catch (error) {
-    if (!(error instanceof RunFailure)) throw error;
-    const smallest = failing === 'cut' ? await minimise(error) : error;
-    const { faults, stormMs } = smallest.plan;
-    const size = `${faults.length} faults in ${stormMs} ms`;
-    return { seed, message: smallest.message, story: [size, ...smallest.story] };
+    await playSeeds({
+      ...seeds,
+      ...LIMITS[manner],
+      told: (result) => {
+        report.add(result);
+        if ('story' in result) say(manner === 'nightly' ? headline(result) : failureText(result));
+      },
+    });
+  } finally {
+    clearInterval(progress);
   }
+  if (manner === 'nightly') for (const failure of report.failures) say(failureText(failure));
+  say(report.summary());
+  return report;
 }
 
-if (process.argv.includes('--worker')) work();
-else await main();
+function headline({ seed, message }: FailedRun): string {
+  return `seed ${seed} fails: ${message}`;
+}
+
+function failureText(failure: FailedRun): string {
+  const again = `npm run sim -- --seeds 1 --seed ${failure.seed}`;
+  return [headline(failure), ...failure.story, again].join('\n  ');
+}
+
+await main();

@@ -24,14 +24,27 @@ export class Report {
     else this.#results.push(result);
   }
 
+  /** How far a long run of `count` seeds has come in `elapsedMs`. */
+  progress(count: number, elapsedMs: number): string {
+    const played = this.#results.length + this.failures.length;
+    const minutes = elapsedMs / 60_000;
+    const leftMinutes = played === 0 ? Number.NaN : (minutes / played) * (count - played);
+    return (
+      `${minutes.toFixed(0)} min: ${played} of ${count} seeds played, ` +
+      `${this.failures.length} failed, ${leftMinutes.toFixed(0)} min to go`
+    );
+  }
+
   summary(): string {
     const sizes = [...new Set(this.#results.map(({ servers }) => servers))].sort((a, b) => a - b);
     const lines = sizes.map((servers) => this.#line(servers));
     const undecided = sum(this.#results, ({ undecided: count }) => count);
+    const failed = this.failures.map(({ seed }) => seed).sort((a, b) => a - b);
     return [
       ...lines,
       ...(undecided > 0 ? [`${undecided} histories were too large to be decided`] : []),
       `${this.#results.length} passed, ${this.failures.length} failed`,
+      ...(failed.length > 0 ? [`seeds that fail: ${failed.join(' ')}`] : []),
     ].join('\n');
   }
 
