@@ -7,6 +7,7 @@ import type { Post } from '../../machines/routes.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import { type RaftActorDeps, RaftBinding } from './binding.ts';
 import { createConsensus } from './consensus.ts';
+import { withShortWay } from './short-way.ts';
 
 export type { RaftActorDeps } from './binding.ts';
 export type { RaftDial } from './peer.ts';
@@ -55,7 +56,7 @@ export function createRaft(
     latest = binding;
     return binding;
   };
-  const logic = raftMachine.provide({
+  const provided = raftMachine.provide({
     actions: {
       'storage.open': (scope) => bindingOf(scope).open(),
       'storage.close': (scope, { reply }) => {
@@ -74,6 +75,7 @@ export function createRaft(
       carryOut: (scope, { effects }) => bindingOf(scope).carryOut(effects),
     },
   });
+  const logic = withShortWay(provided);
   const consensus = createConsensus({
     post: deps.consensusPost,
     clock: deps.world.clock,

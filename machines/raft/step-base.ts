@@ -22,11 +22,10 @@ export interface Step {
 export function beginStep(node: RaftNode): Step {
   const copy = { ...node };
   if (node.leadership !== undefined) {
-    copy.leadership = {
-      ...node.leadership,
-      progress: new Map([...node.leadership.progress].map(([id, peer]) => [id, { ...peer }])),
-      transfer: node.leadership.transfer && { ...node.leadership.transfer },
-    };
+    const { progress, transfer } = node.leadership;
+    const own: typeof progress = new Map();
+    for (const [id, peer] of progress) own.set(id, { ...peer });
+    copy.leadership = { ...node.leadership, progress: own, transfer: transfer && { ...transfer } };
   }
   if (node.election !== undefined) {
     copy.election = { ...node.election, granted: new Set(node.election.granted) };
