@@ -53,7 +53,8 @@ function shortStep(
   if (!step) return undefined;
   const { node, effects } = stepNode(before, event);
   if (phaseOf(node) !== phaseOf(before)) return undefined;
-  const context = { ...snapshot.context, node, effects };
+  const { self: raftSelf, settings, seed } = snapshot.context;
+  const context = { self: raftSelf, settings, seed, node, effects };
   carryOut({ context, event, self, system }, { effects });
   return { ...snapshot, context };
 }

@@ -7,6 +7,7 @@ import {
   type AppendEntriesResponse,
   type InstallSnapshotRequest,
   type InstallSnapshotResponse,
+  PROTOCOL_VERSION,
   SNAPSHOT_VERSION_MAX,
 } from '../../src/wire/raft/messages.ts';
 import type { LogPoint } from './log-view.ts';
@@ -29,7 +30,9 @@ export function appendRequested(step: Step, body: AppendEntriesRequest): AppendE
   const { node } = step;
   const lastLog = node.log.lastIndex;
   const answer = (outcome: 'done' | 'elsewhere' | 'failed'): AppendEntriesResponse => ({
-    ...headerOf(node),
+    ProtocolVersion: PROTOCOL_VERSION,
+    ID: node.self.id,
+    Addr: node.self.address,
     Term: node.term,
     LastLog: lastLog,
     Success: outcome === 'done',

@@ -12,7 +12,7 @@ import {
 import type { Progress, RaftNode, Verification } from './node.ts';
 import { heartbeatAll } from './replication.ts';
 import { appendedAt, becomeFollower, leadingFor, refuse } from './roles.ts';
-import { appendEntries, commitThrough, note, type Step, voterIds } from './step-base.ts';
+import { appendEntries, commitThrough, latestConfiguration, note, type Step } from './step-base.ts';
 
 /** Puts a batch of proposals into the log. */
 export function propose(step: Step, proposals: readonly Proposal[]): void {
@@ -80,15 +80,20 @@ export function holdsLease(node: RaftNode, nowMs: number): boolean {
 
 /** The highest value that a majority of voters has reached; `own` is ours. */
 function agreedByMajority(node: RaftNode, own: number, of: (peer: Progress) => number): number {
-  const values = voterIds(node)
-    .map((id) => {
-      if (id === node.self.id) return own;
-      const peer = node.leadership?.progress.get(id);
-      return peer === undefined ? Number.NEGATIVE_INFINITY : of(peer);
-    })
-    .sort((a, b) => b - a);
+  const values: number[] = [];
+  for (const { id, suffrage } of latestConfiguration(node).servers) {
+    if (suffrage !== 'voter') continue;
+    const peer = id === node.self.id ? undefined : node.leadership?.progress.get(id);
+    if (id === node.self.id) values.push(own);
+    else values.push(peer === undefined ? Number.NEGATIVE_INFINITY : of(peer));
+  }
+  values.sort(descending);
   // No configuration is without a voter.
   return values[Math.floor(values.length / 2)] as number;
+}
+
+function descending(a: number, b: number): number {
+  return b - a;
 }
 
 /** Steps down when a majority of voters was not heard within the lease. */

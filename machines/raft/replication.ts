@@ -1,6 +1,6 @@
 /** How a leader brings its log to the others: probing, pipelining, snapshots, heartbeats. */
 
-import type { AppendEntriesRequest } from '../../src/wire/raft/messages.ts';
+import { type AppendEntriesRequest, PROTOCOL_VERSION } from '../../src/wire/raft/messages.ts';
 import {
   APPEND_BYTES_MAX,
   APPEND_ENTRIES_MAX,
@@ -11,7 +11,7 @@ import {
 } from './limits.ts';
 import type { Leadership, PeerAnswer, Progress, RaftNode } from './node.ts';
 import { becomeFollower } from './roles.ts';
-import { headerOf, note, othersOf, randomSpanMs, type Step } from './step-base.ts';
+import { note, othersOf, randomSpanMs, type Step } from './step-base.ts';
 
 /**
  * Sends servers that are about to be forgotten what they miss, once: who learns of its removal does
@@ -58,7 +58,9 @@ function sendAppend(step: Step, peer: Progress, prevTerm: number): void {
   const { node } = step;
   const entries = node.log.slice(peer.next, APPEND_ENTRIES_MAX, APPEND_BYTES_MAX);
   const body: AppendEntriesRequest = {
-    ...headerOf(node),
+    ProtocolVersion: PROTOCOL_VERSION,
+    ID: node.self.id,
+    Addr: node.self.address,
     Term: node.term,
     Leader: node.self.address,
     PrevLogEntry: peer.next - 1,
@@ -108,7 +110,9 @@ function heartbeat(step: Step, peer: Progress): void {
   peer.heartbeatInFlight = true;
   peer.roundSent = leadership.round;
   const body: AppendEntriesRequest = {
-    ...headerOf(node),
+    ProtocolVersion: PROTOCOL_VERSION,
+    ID: node.self.id,
+    Addr: node.self.address,
     Term: node.term,
     Leader: node.self.address,
     PrevLogEntry: 0,

@@ -9,6 +9,7 @@ import { drawOf, nextState } from '../../src/mulberry32.ts';
 import { configurationOf } from '../../src/wire/raft/configuration.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import { PROTOCOL_VERSION } from '../../src/wire/raft/messages.ts';
+import { copyOf } from './copy.ts';
 import type { LogPoint } from './log-view.ts';
 import type { Effect, PlacedConfiguration, RaftNode } from './node.ts';
 
@@ -20,17 +21,7 @@ export interface Step {
 
 /** A step on a working copy; the given node stays as it is. */
 export function beginStep(node: RaftNode): Step {
-  const copy = { ...node };
-  if (node.leadership !== undefined) {
-    const { progress, transfer } = node.leadership;
-    const own: typeof progress = new Map();
-    for (const [id, peer] of progress) own.set(id, { ...peer });
-    copy.leadership = { ...node.leadership, progress: own, transfer: transfer && { ...transfer } };
-  }
-  if (node.election !== undefined) {
-    copy.election = { ...node.election, granted: new Set(node.election.granted) };
-  }
-  return { node: copy, effects: [] };
+  return { node: copyOf(node), effects: [] };
 }
 
 /** The configuration in use: the newest in the log, committed or not. */
