@@ -72,6 +72,7 @@ function copyOfProgress(peer: Progress): Progress {
     failures: peer.failures,
     retryAtMs: peer.retryAtMs,
     appendAtMs: peer.appendAtMs,
+    commitSent: peer.commitSent,
     heartbeatAtMs: peer.heartbeatAtMs,
     heartbeatInFlight: peer.heartbeatInFlight,
     heartbeatFailures: peer.heartbeatFailures,

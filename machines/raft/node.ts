@@ -60,6 +60,8 @@ export interface Progress {
   retryAtMs: number;
   /** When the next append is due even if there is nothing to send. */
   appendAtMs: number;
+  /** The commit index that the newest append has told of. */
+  commitSent: number;
   heartbeatAtMs: number;
   heartbeatInFlight: boolean;
   heartbeatFailures: number;

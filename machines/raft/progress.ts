@@ -31,6 +31,7 @@ function newProgress(node: RaftNode, server: RaftServer): Progress {
     failures: 0,
     retryAtMs: 0,
     appendAtMs: 0,
+    commitSent: 0,
     heartbeatAtMs: node.nowMs,
     heartbeatInFlight: false,
     heartbeatFailures: 0,

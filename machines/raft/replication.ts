@@ -28,17 +28,28 @@ export function farewell(step: Step): void {
   }
 }
 
-/** Sends every follower what it may be sent now. */
+/**
+ * Sends every follower what it may be sent now. What is due next is due for all at the same time: a
+ * leader wakes once for all of them.
+ */
 export function pumpAll(step: Step): void {
-  const { leadership } = step.node;
-  if (leadership === undefined) return;
-  for (const peer of leadership.progress.values()) {
-    pump(step, peer);
-    if (step.node.nowMs >= peer.heartbeatAtMs) heartbeat(step, peer);
+  const { node } = step;
+  if (node.leadership === undefined) return;
+  const commitAtMs = node.nowMs + randomSpanMs(step, COMMIT_TIMEOUT_MS);
+  const heartbeatAtMs = nextHeartbeatAtMs(step);
+  for (const peer of node.leadership.progress.values()) {
+    pump(step, peer, heartbeatAtMs);
+    if (peer.commitSent < node.commitIndex) peer.appendAtMs = Math.min(peer.appendAtMs, commitAtMs);
+    if (node.nowMs >= peer.heartbeatAtMs) heartbeat(step, peer, heartbeatAtMs);
   }
 }
 
-function pump(step: Step, peer: Progress): void {
+function nextHeartbeatAtMs(step: Step): number {
+  return step.node.nowMs + randomSpanMs(step, step.node.settings.heartbeatTimeoutMs / 10);
+}
+
+/** `idleAtMs`: when the next append is due that has nothing to tell. */
+function pump(step: Step, peer: Progress, idleAtMs: number): void {
   const { node } = step;
   if (peer.mode === 'snapshot' || node.nowMs < peer.retryAtMs) return;
   const windowMax = peer.mode === 'probe' ? 1 : IN_FLIGHT_MAX;
@@ -51,6 +62,7 @@ function pump(step: Step, peer: Progress): void {
       return;
     }
     sendAppend(step, peer, prevTerm);
+    peer.appendAtMs = idleAtMs;
   }
 }
 
@@ -77,7 +89,7 @@ function sendAppend(step: Step, peer: Progress, prevTerm: number): void {
     message: { kind: 'append', term: node.term, epoch, sentAtMs: node.nowMs, lastIndex, body },
   });
   peer.inFlight += 1;
-  peer.appendAtMs = node.nowMs + randomSpanMs(step, COMMIT_TIMEOUT_MS);
+  peer.commitSent = node.commitIndex;
   if (peer.mode === 'pipeline') peer.next = lastIndex + 1;
 }
 
@@ -98,14 +110,15 @@ function sendSnapshot(step: Step, peer: Progress): void {
 /** Sends heartbeats now, of the newest verification round. */
 export function heartbeatAll(step: Step): void {
   const { leadership } = step.node;
-  for (const peer of leadership?.progress.values() ?? []) heartbeat(step, peer);
+  const heartbeatAtMs = nextHeartbeatAtMs(step);
+  for (const peer of leadership?.progress.values() ?? []) heartbeat(step, peer, heartbeatAtMs);
 }
 
 /** One at a time a follower: a round that is asked for meanwhile is sent when the answer is here. */
-function heartbeat(step: Step, peer: Progress): void {
+function heartbeat(step: Step, peer: Progress, heartbeatAtMs: number): void {
   const { node } = step;
   const leadership = node.leadership as Leadership;
-  peer.heartbeatAtMs = node.nowMs + randomSpanMs(step, node.settings.heartbeatTimeoutMs / 10);
+  peer.heartbeatAtMs = heartbeatAtMs;
   if (peer.heartbeatInFlight) return;
   peer.heartbeatInFlight = true;
   peer.roundSent = leadership.round;
@@ -175,7 +188,12 @@ function appendAnswered(
 ): void {
   const { node } = step;
   const current = answer.epoch === peer.epoch;
-  if (answer.response.Success) peer.leaseFromMs = Math.max(peer.leaseFromMs, answer.sentAtMs);
+  if (answer.response.Success) {
+    peer.leaseFromMs = Math.max(peer.leaseFromMs, answer.sentAtMs);
+    // It has heard us: that was as good as a heartbeat, and the next append may be too.
+    const heartbeatMs = node.settings.heartbeatTimeoutMs / 10;
+    peer.heartbeatAtMs = Math.max(peer.heartbeatAtMs, answer.sentAtMs + 2 * heartbeatMs);
+  }
   if (current) peer.inFlight = Math.max(0, peer.inFlight - 1);
   if (answer.response.Success) {
     // The follower answers when it is durable, so this holds whatever became of the connection.
@@ -232,7 +250,7 @@ function heartbeatAnswered(
     peer.roundAnswered = Math.max(peer.roundAnswered, answer.round);
     peer.leaseFromMs = Math.max(peer.leaseFromMs, answer.sentAtMs);
   }
-  if (peer.roundSent < leadership.round) heartbeat(step, peer);
+  if (peer.roundSent < leadership.round) heartbeat(step, peer, nextHeartbeatAtMs(step));
 }
 
 function snapshotAnswered(
