@@ -11,6 +11,7 @@ import type { AnyActorRef } from 'xstate';
 import type { Message, MessageType, Reply } from '../machines/messages.ts';
 import type { ActorName, Post, SenderName } from '../machines/routes.ts';
 import type { Log } from '../src/log.ts';
+import { soon } from '../src/microtask.ts';
 import type { ByteStream, Clock } from '../src/world/world.ts';
 
 /** Messages waiting for delivery at most; what is sent beyond is a dead letter. */
@@ -109,6 +110,7 @@ class QueueBus implements Bus {
   #queue: Envelope[] = [];
   #delivering = 0;
   #scheduled = false;
+  readonly #deliverSoon = (): void => this.#deliverAll();
   #questions = 0;
 
   constructor(options: BusOptions) {
@@ -161,7 +163,7 @@ class QueueBus implements Bus {
     this.#queue.push(letter);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => this.#deliverAll());
+    soon(this.#deliverSoon);
   }
 
   #deliverAll(): void {

@@ -12,6 +12,7 @@ import type { RaftConfiguration, RaftServer } from '../../src/consensus/configur
 import { ConsensusError, type StoredSnapshot } from '../../src/consensus/consensus.ts';
 import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
+import { soon } from '../../src/microtask.ts';
 import { RefusalLog } from '../../src/port/refusal-log.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
@@ -369,7 +370,7 @@ export class RaftBinding {
 
   /** Publishes once the step is over, so that the view is that of its end. */
   #viewChanged(): void {
-    queueMicrotask(() => {
+    soon(() => {
       const node = this.#host.node();
       if (node === undefined || this.#closed) return;
       const view = viewOf(node, this.#nowMs());
@@ -461,7 +462,7 @@ export class RaftBinding {
   #answered(from: string, answer: PeerAnswer): void {
     this.#answers.push({ from, answer });
     if (this.#answers.length > 1) return;
-    queueMicrotask(() => {
+    soon(() => {
       const answers = this.#answers;
       this.#answers = [];
       this.#send({ type: 'answers.received', nowMs: this.#nowMs(), answers });

@@ -7,7 +7,7 @@
 
 import { textOf } from '../../error-text.ts';
 import { MalformedError, type MsgpackAny, MsgpackReader } from './reader.ts';
-import { MsgpackWriter } from './writer.ts';
+import { type MsgpackWriter, written } from './writer.ts';
 
 /** Memory of what is decoded: see `MsgpackReader.charge`. */
 const SLOT_BYTES = 8;
@@ -27,9 +27,7 @@ export type TypeOf<C> = C extends Codec<infer T> ? T : never;
 
 /** Encodes one value. Throws a RangeError for numbers that do not fit. */
 export function encode<T>(codec: Codec<T>, value: T): Buffer {
-  const writer = new MsgpackWriter();
-  codec.encode(writer, value);
-  return writer.finish();
+  return written((writer) => codec.encode(writer, value));
 }
 
 export type Decoded<T> =
@@ -309,6 +307,7 @@ export function struct<F extends FieldCodecs>(
     codec: fields[name] as Codec<unknown>,
     omitEmpty: omitted.has(name),
   }));
+  const omittable = sorted.filter(({ omitEmpty }) => omitEmpty);
   const places = new Map(sorted.map(({ name }, place) => [name, place]));
 
   // Copying one zero value is fast; what is inside of it is shared, and frozen for that reason.
@@ -330,12 +329,11 @@ export function struct<F extends FieldCodecs>(
     isEmpty: () => false,
     encode(writer, value) {
       const record = value as Readonly<Record<string, unknown>>;
-      const written =
-        omitted.size === 0
-          ? sorted
-          : sorted.filter((field) => !(field.omitEmpty && field.codec.isEmpty(record[field.name])));
-      writer.mapHeader(written.length);
-      for (const field of written) {
+      let left = sorted.length;
+      for (const field of omittable) if (field.codec.isEmpty(record[field.name])) left -= 1;
+      writer.mapHeader(left);
+      for (const field of sorted) {
+        if (field.omitEmpty && field.codec.isEmpty(record[field.name])) continue;
         writer.bytes(field.header);
         field.codec.encode(writer, record[field.name]);
       }

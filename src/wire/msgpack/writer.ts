@@ -5,12 +5,21 @@
  */
 
 const INITIAL_BYTES = 256;
+/** Up to here a loop copies faster than the call that is made for it. */
+const LOOP_BYTES_MAX = 24;
+/** A writer that has grown beyond is not kept. */
+const KEPT_BYTES_MAX = 64 * 1024;
 const MAX_SAFE = Number.MAX_SAFE_INTEGER;
 
 /** A growing buffer of msgpack values. Reusable after `reset`. */
 export class MsgpackWriter {
   #buffer: Buffer = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;
+
+  /** Bytes that it takes, written or not. */
+  get capacity(): number {
+    return this.#buffer.length;
+  }
 
   /** Bytes written so far. */
   get length(): number {
@@ -103,9 +112,11 @@ export class MsgpackWriter {
 
   /** Bytes as they are, without a header: encoded values, or a constant prefix. */
   bytes(value: Uint8Array): void {
-    this.#reserve(value.length);
-    this.#buffer.set(value, this.#length);
-    this.#length += value.length;
+    const { length } = value;
+    this.#reserve(length);
+    if (length > LOOP_BYTES_MAX) this.#buffer.set(value, this.#length);
+    else for (let at = 0; at < length; at++) this.#buffer[this.#length + at] = value[at] as number;
+    this.#length += length;
   }
 
   #containerHeader(count: number, fix: number, wide: number): void {
@@ -199,4 +210,17 @@ export class MsgpackWriter {
     this.#buffer.copy(grown, 0, 0, this.#length);
     this.#buffer = grown;
   }
+}
+
+let spare: MsgpackWriter | undefined = new MsgpackWriter();
+
+/** The bytes that `write` writes. One writer serves all calls, but for those within a call. */
+export function written(write: (writer: MsgpackWriter) => void): Buffer {
+  const writer = spare ?? new MsgpackWriter();
+  spare = undefined;
+  writer.reset();
+  write(writer);
+  const bytes = writer.finish();
+  if (writer.capacity <= KEPT_BYTES_MAX) spare = writer;
+  return bytes;
 }

@@ -8,7 +8,7 @@
  */
 
 import { type Codec, str, tryDecode } from '../msgpack/schema.ts';
-import { MsgpackWriter } from '../msgpack/writer.ts';
+import { written } from '../msgpack/writer.ts';
 import { type ValueFailure, ValueSplitter } from '../rpc/values.ts';
 import {
   AppendEntriesRequest,
@@ -61,20 +61,21 @@ const RPC_BY_TYPE: readonly RaftRpc[] = [
 
 /** Type byte and object. The state of a snapshot is written after it by the caller. */
 export function encodeRequest(request: RaftRequest): Buffer {
-  const writer = new MsgpackWriter();
   const { type, request: codec } = RPCS[request.rpc];
-  writer.bytes(Uint8Array.of(type));
-  codec.encode(writer, request.body);
-  return writer.finish();
+  return written((writer) => {
+    // A type byte is a small integer of msgpack.
+    writer.int(type);
+    codec.encode(writer, request.body);
+  });
 }
 
 /** Error text and object; `null` writes the nil that accompanies an error. */
 export function encodeResponse(error: string, response: RaftResponse | null): Buffer {
-  const writer = new MsgpackWriter();
-  writer.string(error);
-  if (response === null) writer.nil();
-  else RPCS[response.rpc].response.encode(writer, response.body);
-  return writer.finish();
+  return written((writer) => {
+    writer.string(error);
+    if (response === null) writer.nil();
+    else RPCS[response.rpc].response.encode(writer, response.body);
+  });
 }
 
 export interface RequestListener {

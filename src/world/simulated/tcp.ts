@@ -1,5 +1,6 @@
 /** Simulated TCP: two ends, a window, half-close, resets, repetition while a path is cut. */
 
+import { soon } from '../../microtask.ts';
 import { endpointText, systemError } from '../errors.ts';
 import type { ByteStream, Endpoint, StreamListener } from '../world.ts';
 import type { Fabric } from './fabric.ts';
@@ -46,6 +47,8 @@ export class SimulatedStream implements ByteStream {
   readonly here: TcpPlace;
   readonly there: TcpPlace;
   readonly #fabric: Fabric;
+  readonly #localText: string;
+  readonly #remoteText: string;
   #peer!: SimulatedStream;
   #listener: StreamListener | undefined;
   #paused = false;
@@ -84,6 +87,8 @@ export class SimulatedStream implements ByteStream {
     this.there = there;
     this.local = here.endpoint;
     this.remote = there.endpoint;
+    this.#localText = endpointText(here.endpoint);
+    this.#remoteText = endpointText(there.endpoint);
     fabric.opened(this);
   }
 
@@ -243,7 +248,7 @@ export class SimulatedStream implements ByteStream {
     const { timeline, trace } = this.#fabric;
     const kind = typeof segment === 'string' ? `tcp ${segment}` : 'tcp data';
     const content = typeof segment === 'string' ? undefined : segment;
-    trace.note(timeline.nowMs, kind, endpointText(this.local), endpointText(this.remote), content);
+    trace.note(timeline.nowMs, kind, this.#localText, this.#remoteText, content);
     this.#peer.#receive(segment);
     this.#acknowledged(segment, REPEAT_MS);
   }
@@ -299,14 +304,14 @@ export class SimulatedStream implements ByteStream {
   }
 
   #path(): string {
-    return `${endpointText(this.local)}->${endpointText(this.remote)}`;
+    return `${this.#localText}->${this.#remoteText}`;
   }
 
   /** Never from within the caller, who has just begun to listen and is not ready yet. */
   #scheduleTurn(): void {
     if (this.#turnScheduled) return;
     this.#turnScheduled = true;
-    queueMicrotask(() => {
+    soon(() => {
       this.#turnScheduled = false;
       this.#turn();
     });

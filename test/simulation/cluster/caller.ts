@@ -109,7 +109,7 @@ export class Caller {
     this.#open = true;
     let answer: RegisterAnswer | undefined;
     try {
-      const done = await this.#limited((signal) => answerOf(place, server, call, seen, signal));
+      const done = await this.#limited(answerOf(place, server, call, seen));
       answer = done.answer;
       if (done.seen !== undefined) this.#seen.set(place.name, done.seen);
       this.answered += 1;
@@ -127,20 +127,14 @@ export class Caller {
   }
 
   /** Servers that die never answer: the caller's own clock ends the wait. */
-  async #limited<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const gone = new AbortController();
-    let timer: ReturnType<Clock['setTimeout']> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = this.#clock.setTimeout(() => {
-        gone.abort();
-        reject(new Error('no answer in time'));
-      }, CALL_TIMEOUT_MS);
+  #limited<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.setTimeout(
+        () => reject(new Error('no answer in time')),
+        CALL_TIMEOUT_MS,
+      );
+      answer.then(resolve, reject).finally(() => this.#clock.clearTimeout(timer));
     });
-    try {
-      return await Promise.race([run(gone.signal), late]);
-    } finally {
-      if (timer !== undefined) this.#clock.clearTimeout(timer);
-    }
   }
 
   #pick<T>(items: readonly T[]): T {

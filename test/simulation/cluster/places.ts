@@ -24,9 +24,9 @@ export interface Place {
   readonly name: string;
   /** Whether it can be written on condition. */
   readonly swaps: boolean;
-  read(server: SimulatedServer, mode: ReadMode, signal: AbortSignal): Promise<Seen>;
-  write(server: SimulatedServer, value: string | null, signal: AbortSignal): Promise<void>;
-  swap(server: SimulatedServer, seen: Seen, value: string, signal: AbortSignal): Promise<boolean>;
+  read(server: SimulatedServer, mode: ReadMode): Promise<Seen>;
+  write(server: SimulatedServer, value: string | null): Promise<void>;
+  swap(server: SimulatedServer, seen: Seen, value: string): Promise<boolean>;
 }
 
 /** Calls a place, and says what it answered in the words of the model. */
@@ -35,19 +35,18 @@ export async function answerOf(
   server: SimulatedServer,
   call: RegisterCall,
   seen: Seen,
-  signal: AbortSignal,
 ): Promise<{ readonly answer: RegisterAnswer; readonly seen?: Seen }> {
   switch (call.kind) {
     case 'read': {
-      const read = await place.read(server, call.mode, signal);
+      const read = await place.read(server, call.mode);
       return { answer: { kind: 'value', value: read.value }, seen: read };
     }
     case 'write':
-      await place.write(server, call.value, signal);
+      await place.write(server, call.value);
       return { answer: { kind: 'written' } };
     case 'swap':
       return {
-        answer: { kind: 'swapped', done: await place.swap(server, seen, call.value, signal) },
+        answer: { kind: 'swapped', done: await place.swap(server, seen, call.value) },
       };
     default:
       return call satisfies never;
@@ -77,19 +76,18 @@ export function keyPlace(key: string): Place {
   return {
     name: `key ${key}`,
     swaps: true,
-    read: async (server, mode, signal) => {
+    read: async (server, mode) => {
       const request = { Datacenter: DATACENTER, Key: key, ...(await optionsOf(server, mode)) };
-      const { Entries } = await server.call(KVS_GET, KeyRequest.of(request), signal);
+      const { Entries } = await server.call(KVS_GET, KeyRequest.of(request));
       const found = Entries?.[0];
       if (found === undefined) return { value: null, index: 0 };
       return { value: Buffer.from(found.Value ?? []).toString(), index: found.ModifyIndex };
     },
-    write: async (server, value, signal) => {
+    write: async (server, value) => {
       const op = value === null ? 'delete' : 'set';
-      await server.call(KVS_APPLY, order(op, value), signal);
+      await server.call(KVS_APPLY, order(op, value));
     },
-    swap: (server, seen, value, signal) =>
-      server.call(KVS_APPLY, order('cas', value, seen.index), signal),
+    swap: (server, seen, value) => server.call(KVS_APPLY, order('cas', value, seen.index)),
   };
 }
 
@@ -101,20 +99,20 @@ export function servicePlace(id: string): Place {
   return {
     name: `service ${id}`,
     swaps: false,
-    read: async (server, mode, signal) => {
+    read: async (server, mode) => {
       const request = NodeSpecificRequest.of({ ...own, ...(await optionsOf(server, mode)) });
-      const { NodeServices } = await server.call(CATALOG_NODE_SERVICES, request, signal);
+      const { NodeServices } = await server.call(CATALOG_NODE_SERVICES, request);
       return { value: NodeServices?.Services?.[id]?.Tags?.[0] ?? null, index: 0 };
     },
-    write: async (server, value, signal) => {
+    write: async (server, value) => {
       if (value === null) {
         const request = DeregisterRequest.of({ ...own, ServiceID: id });
-        await server.call(CATALOG_DEREGISTER, request, signal);
+        await server.call(CATALOG_DEREGISTER, request);
         return;
       }
       const Service = NodeService.of({ ID: id, Service: id, Tags: [value] });
       const request = RegisterRequest.of({ ...own, Address: '10.9.0.1', Service });
-      await server.call(CATALOG_REGISTER, request, signal);
+      await server.call(CATALOG_REGISTER, request);
     },
     swap: () => Promise.reject(new Error('services cannot be swapped')),
   };
