@@ -1,0 +1,62 @@
+/** When a leader sends what nobody has asked for: heartbeats, and news of what is committed. */
+
+import { describe, expect, it } from 'vitest';
+import { COMMIT_TIMEOUT_MS } from '../../../machines/raft/limits.ts';
+import type { Progress, RaftNode } from '../../../machines/raft/node.ts';
+import { answered, elected } from '../../support/raft/scenes.ts';
+
+function progressOf(on: RaftNode, id: string): Progress {
+  const progress = on.leadership?.progress.get(id);
+  if (progress === undefined) throw new Error(`nobody follows ${id}`);
+  return progress;
+}
+
+/** `from` has everything, on disk, and says so to what was sent at `sentAtMs`. */
+function taken(on: RaftNode, from: string, sentAtMs: number, nowMs: number): RaftNode {
+  const { lastIndex } = on.log;
+  const response = {
+    ProtocolVersion: 3,
+    ID: from,
+    Addr: `${from}:8300`,
+    Term: on.term,
+    LastLog: lastIndex,
+    Success: true,
+    NoRetryBackoff: false,
+  };
+  const { epoch } = progressOf(on, from);
+  const prevIndex = lastIndex - 1;
+  const answer = { kind: 'append', epoch, sentAtMs, prevIndex, lastIndex, response };
+  return answered(on, from, answer, nowMs);
+}
+
+describe('the pace of a leader', () => {
+  const led = elected([1, 2, 2], 3);
+  const heartbeatMs = led.settings.heartbeatTimeoutMs / 10;
+
+  it('takes an append that was answered for a heartbeat, from when it was sent', () => {
+    const sentAtMs = led.nowMs + 1_000;
+    const heard = taken(led, 'b', sentAtMs, sentAtMs + 30);
+    expect(progressOf(heard, 'b').heartbeatAtMs).toBeGreaterThanOrEqual(sentAtMs + 2 * heartbeatMs);
+  });
+
+  it('tells followers within the commit timeout what is committed, and all in one step', () => {
+    const nowMs = led.nowMs + 5;
+    const committed = taken(led, 'b', led.nowMs, nowMs);
+    expect(committed.commitIndex).toBe(led.log.lastIndex);
+    const { appendAtMs } = progressOf(committed, 'b');
+    expect(appendAtMs).toBeGreaterThanOrEqual(nowMs + COMMIT_TIMEOUT_MS);
+    expect(appendAtMs).toBeLessThan(nowMs + 2 * COMMIT_TIMEOUT_MS);
+    expect(progressOf(committed, 'c').appendAtMs).toBe(appendAtMs);
+  });
+
+  it('goes on at the pace of heartbeats when there is nothing to tell', () => {
+    const nowMs = led.nowMs + 5;
+    const committed = taken(led, 'b', led.nowMs, nowMs);
+    const atMs = progressOf(committed, 'b').appendAtMs;
+    const told = taken(committed, 'b', nowMs, atMs);
+    const again = progressOf(told, 'b');
+    expect(again.commitSent).toBe(told.commitIndex);
+    expect(again.appendAtMs).toBeGreaterThanOrEqual(atMs + heartbeatMs);
+    expect(again.appendAtMs).toBeLessThan(atMs + 2 * heartbeatMs);
+  });
+});
