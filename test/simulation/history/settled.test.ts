@@ -47,6 +47,15 @@ describe('a history with unknown outcomes', () => {
     expect(settled(history)[0]).toMatchObject({ answer: { done: true }, answeredAt: 6 });
   });
 
+  it('ends a write that only a swap of unknown outcome has seen', () => {
+    const history = [
+      operation(0, 9, write('a'), undefined),
+      operation(1, 9, swap('a', 'b'), undefined),
+      operation(5, 6, READ, seen('b')),
+    ];
+    expect(settled(history).map(({ answeredAt }) => answeredAt)).toEqual([6, 6, 6]);
+  });
+
   it('forgets what nobody saw, and the refusals that it may explain', () => {
     const refused = { kind: 'swapped', done: false } as const;
     const before = operation(0, 1, swap('z', 'b'), refused);

@@ -40,17 +40,27 @@ export function settled(history: readonly RegisterOperation[]): readonly Registe
   });
 }
 
-/** When the first who saw a value had it: it was written before. */
+/**
+ * When the first who saw a value had it: it was written before. A swap whose value was seen has
+ * itself seen what it replaced, whether or not it was told so.
+ */
 function sightings(history: readonly RegisterOperation[]): ReadonlyMap<string, number> {
+  const untold = new Map<string | null, string | null>();
+  for (const { call, answer } of history) {
+    if (call.kind === 'swap' && answer === undefined) untold.set(call.value, call.expected);
+  }
   const seen = new Map<string, number>();
   for (const { call, answer, answeredAt } of history) {
-    const value =
+    let value =
       answer?.kind === 'value'
         ? answer.value
         : call.kind === 'swap' && answer?.kind === 'swapped' && answer.done
           ? call.expected
           : null;
-    if (value !== null) seen.set(value, Math.min(answeredAt, seen.get(value) ?? answeredAt));
+    while (value !== null && answeredAt < (seen.get(value) ?? Number.POSITIVE_INFINITY)) {
+      seen.set(value, answeredAt);
+      value = untold.get(value) ?? null;
+    }
   }
   return seen;
 }
