@@ -8,7 +8,7 @@ import type { Probe } from './probe.ts';
 import { giveRoom, leaveNoRoom, leaveRoom } from './room.ts';
 
 /** A process is gone for so long. */
-const DOWN_MS = [100, 1_200] as const;
+const DOWN_MS = [100, 900] as const;
 /** About as long as it takes the others to elect another leader, at raft_multiplier 1. */
 const AWAY_MS = [1_200, 3_000] as const;
 /** A process that has only begun to start. */

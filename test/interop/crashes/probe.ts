@@ -1,11 +1,9 @@
-// Writes one key again and again, to see whether servers do their work.
+// Writes keys of no interest, to see whether servers do their work.
 
 import { pause, until } from '../program.ts';
-import { textOf } from '../raft-server.ts';
 import type { HttpCalls } from './calls.ts';
 import type { Node } from './cluster.ts';
 
-const KEY = 'probe';
 const WRITE_LIMIT_MS = 4_000;
 const READ_LIMIT_MS = 1_000;
 const RETRY_MS = 20;
@@ -29,13 +27,17 @@ export class Probe {
 
   /** Until one of these acknowledges a write; how many milliseconds that took. */
   async writesGoOn(nodes: readonly Node[]): Promise<number> {
-    const began = performance.now();
     this.#count += 1;
-    const value = String(this.#count);
+    return this.written(nodes, keyOf(this.#count), 'probed');
+  }
+
+  /** Has all of these write until one is acknowledged; how many milliseconds that took. */
+  async written(nodes: readonly Node[], key: string, value: string): Promise<number> {
+    const began = performance.now();
     let acknowledged = false;
     const attempts = nodes.map(async (node) => {
       while (!acknowledged && performance.now() - began < RECOVERY_LIMIT_MS) {
-        if (await this.put(node, KEY, value)) acknowledged = true;
+        if (await this.put(node, key, value)) acknowledged = true;
         else await pause(RETRY_MS);
       }
       if (!acknowledged) throw new Error(`no write through ${node.server.name.node}`);
@@ -44,18 +46,18 @@ export class Probe {
     return performance.now() - began;
   }
 
-  /** Until a server itself has what was acknowledged last, or something newer. */
+  /** Until a server itself has what went on last. */
   async follows(node: Node): Promise<void> {
-    const wanted = this.#count;
-    const what = `${node.server.name.node} follows`;
-    await until(what, RECOVERY_LIMIT_MS, async () => {
-      const path = `/v1/kv/${KEY}?stale`;
-      const call = { method: 'GET', path, limitMs: READ_LIMIT_MS } as const;
+    const path = `/v1/kv/${keyOf(this.#count)}?stale`;
+    const call = { method: 'GET', path, limitMs: READ_LIMIT_MS } as const;
+    await until(`${node.server.name.node} follows`, RECOVERY_LIMIT_MS, async () => {
       const outcome = await this.#calls.call(node.end.bound, call);
-      if (outcome.kind !== 'answered') return false;
-      if (outcome.status === 404) return wanted === 0;
-      const [pair] = JSON.parse(outcome.text) as [{ Value: string }];
-      return Number(textOf(pair.Value)) >= wanted;
+      return outcome.kind === 'answered' && outcome.status === 200;
     });
   }
+}
+
+/** One each time: a write that was given up may still arrive. */
+function keyOf(count: number): string {
+  return `probe/${count}`;
 }
