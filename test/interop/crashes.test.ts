@@ -12,7 +12,7 @@ import { CrashCluster, type Node } from './crashes/cluster.ts';
 import { Crowd } from './crashes/crowd.ts';
 import { type Fault, faultsOf, type Stage } from './crashes/faults.ts';
 import { Probe } from './crashes/probe.ts';
-import { whyNoFullDisks } from './crashes/room.ts';
+import { whyNoDisk, whyNoFullDisks } from './crashes/room.ts';
 import { agree, unexplained } from './crashes/verdict.ts';
 import { figure, pause, skipLoudly, until } from './program.ts';
 import { textOf } from './raft-server.ts';
@@ -31,6 +31,8 @@ const ARRIVAL_MS = 30;
 
 const noFullDisks = whyNoFullDisks();
 if (noFullDisks !== undefined) skipLoudly('full disks', noFullDisks);
+const noDisk = whyNoDisk();
+if (noDisk !== undefined) skipLoudly('what a disk does to writes', noDisk);
 
 let cluster: CrashCluster;
 const calls = new HttpCalls();

@@ -36,7 +36,7 @@ interface Seen {
 }
 
 /** What all callers have done, by key and by kind of call. */
-export class Record {
+export class CallRecord {
   readonly histories = new Map<string, RegisterOperation[]>();
   readonly counts = new Map<string, Counts>();
 
@@ -62,7 +62,7 @@ function titleOf(call: Exclude<RegisterCall, { kind: 'read' }>): string {
 export interface CallerOptions {
   readonly name: string;
   readonly calls: HttpCalls;
-  readonly record: Record;
+  readonly record: CallRecord;
   readonly random: SeededRandom;
   readonly hosts: readonly string[];
   /** Keys of now; they change from time to time, so that no history grows beyond a search. */

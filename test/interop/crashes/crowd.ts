@@ -4,7 +4,7 @@
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import { KeyWriter } from '../key-writer.ts';
 import { pause } from '../program.ts';
-import { Caller, Record } from './caller.ts';
+import { Caller, CallRecord } from './caller.ts';
 import type { HttpCalls } from './calls.ts';
 import type { CrashCluster, Node } from './cluster.ts';
 import type { Probe } from './probe.ts';
@@ -25,7 +25,7 @@ export interface CrowdOptions {
 }
 
 export class Crowd {
-  readonly record = new Record();
+  readonly record = new CallRecord();
   readonly #options: CrowdOptions;
   readonly #callers: readonly Caller[];
   readonly #writers: readonly KeyWriter[];

@@ -124,6 +124,7 @@ class StandIn {
     const there = this.#links.way(from.end, this.end);
     const back = this.#links.way(this.end, from.end);
     there.whenOpen(() => {
+      if (inbound.destroyed) return;
       const { bound: host } = this.end;
       const localAddress = from.end.advertised;
       const options = { host, port, localAddress, allowHalfOpen: true, noDelay: true };

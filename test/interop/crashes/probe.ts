@@ -40,9 +40,13 @@ export class Probe {
         if (await this.put(node, key, value)) acknowledged = true;
         else await pause(RETRY_MS);
       }
-      if (!acknowledged) throw new Error(`no write through ${node.server.name.node}`);
+      if (!acknowledged) throw new Error(`not through ${node.server.name.node}`);
     });
-    await Promise.any(attempts);
+    await Promise.any(attempts).catch((cause: unknown) => {
+      const names = nodes.map(({ server }) => server.name.node).join(', ');
+      const what = `no write is acknowledged through ${names} within ${RECOVERY_LIMIT_MS} ms`;
+      throw new Error(what, { cause });
+    });
     return performance.now() - began;
   }
 

@@ -2,14 +2,24 @@
 // puts on it (RLIMIT_FSIZE). A write across the limit is cut off there, as on a disk that runs full.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Node } from './cluster.ts';
+
+/** TMPFS_MAGIC of statfs(2). */
+const TMPFS = 0x01021994;
 
 /** Why disks cannot be made full here; `undefined` when they can. */
 export function whyNoFullDisks(): string | undefined {
   const { error, status } = spawnSync('prlimit', ['--version']);
   return error !== undefined || status !== 0 ? 'there is no prlimit (util-linux)' : undefined;
+}
+
+/** Why what the servers write does not reach a disk; `undefined` when it does. */
+export function whyNoDisk(): string | undefined {
+  const inMemory = statfsSync(tmpdir()).type === TMPFS;
+  return inMemory ? `${tmpdir()} is in memory; TMPDIR names another folder` : undefined;
 }
 
 /** The next writes to the log fit, up to so many bytes; one is cut off in the middle. */
