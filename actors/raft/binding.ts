@@ -92,7 +92,7 @@ export class RaftBinding {
       leader: () => (this.#closed ? undefined : host.node()?.leader),
       gone: (address) => this.#send({ type: 'leader.gone', nowMs: this.#nowMs(), address }),
     });
-    this.#inbound = new Inbound({
+    this.#inbound = new Inbound(deps.world.clock, {
       requests: (requests) =>
         this.#send({ type: 'requests.received', nowMs: this.#nowMs(), requests }),
       lost: (stream, reason) => losses.refused(stream.remote, reason),

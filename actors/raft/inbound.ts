@@ -5,7 +5,7 @@
 
 import type { RaftRequest, RaftResponse } from '../../src/wire/raft/messages.ts';
 import { encodeResponse, RequestParser } from '../../src/wire/raft/transport.ts';
-import type { ByteStream } from '../../src/world/world.ts';
+import type { ByteStream, Clock } from '../../src/world/world.ts';
 
 /** Requests of one connection that wait for their answer; beyond, it is not read from. */
 export const UNANSWERED_MAX = 256;
@@ -13,6 +13,11 @@ export const UNANSWERED_MAX = 256;
 export const CONNECTIONS_MAX = 512;
 /** Bytes of a snapshot that wait to be written; beyond, the connection is not read from. */
 const STATE_BYTES_MAX = 1024 * 1024;
+/**
+ * A snapshot of which nothing comes for so long is given up: its sender may have lost power, and
+ * then nothing says so. A leader allows as much for each of its pieces.
+ */
+const STATE_SILENCE_MS = 10_000;
 
 export interface TicketedRequest {
   readonly ticket: number;
@@ -28,12 +33,14 @@ export interface InboundListener {
 }
 
 export class Inbound {
+  readonly #clock: Clock;
   readonly #listener: InboundListener;
   readonly #connections = new Set<Connection>();
   readonly #byTicket = new Map<number, Connection>();
   #tickets = 0;
 
-  constructor(listener: InboundListener) {
+  constructor(clock: Clock, listener: InboundListener) {
+    this.#clock = clock;
     this.#listener = listener;
   }
 
@@ -43,7 +50,7 @@ export class Inbound {
       stream.destroy();
       return;
     }
-    const connection = new Connection(stream, {
+    const connection = new Connection(stream, this.#clock, {
       ticket: () => ++this.#tickets,
       requests: (requests) => {
         for (const { ticket } of requests) this.#byTicket.set(ticket, connection);
@@ -107,6 +114,7 @@ interface StateFlow {
 
 class Connection {
   readonly #stream: ByteStream;
+  readonly #clock: Clock;
   readonly #listener: ConnectionListener;
   readonly #parser: RequestParser;
   #queue: Awaited[] = [];
@@ -117,8 +125,9 @@ class Connection {
   /** Address of who speaks as leader here; empty when nobody does. */
   #leader = '';
 
-  constructor(stream: ByteStream, listener: ConnectionListener) {
+  constructor(stream: ByteStream, clock: Clock, listener: ConnectionListener) {
     this.#stream = stream;
+    this.#clock = clock;
     this.#listener = listener;
     this.#parser = new RequestParser({
       request: (request) => this.#request(request),
@@ -167,11 +176,21 @@ class Connection {
       } else if (this.#ended) {
         throw new Error('short read: the connection of the snapshot is gone');
       } else {
-        await new Promise<void>((resolve) => {
-          flow.wake = resolve;
-        });
+        await this.#more(flow);
       }
     }
+  }
+
+  /** More of the state is here, or the connection has ended; it is ended when neither comes. */
+  #more(flow: StateFlow): Promise<void> {
+    return new Promise((resolve) => {
+      const silence = `no byte of a snapshot came for ${STATE_SILENCE_MS} ms: i/o timeout`;
+      const timer = this.#clock.setTimeout(() => this.#end(silence), STATE_SILENCE_MS);
+      flow.wake = () => {
+        this.#clock.clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #data(chunk: Uint8Array): void {
