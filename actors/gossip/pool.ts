@@ -2,6 +2,7 @@
 
 import type { PoolConfig } from '../../machines/gossip/config.ts';
 import { type PoolMachineEvent, poolMachine } from '../../machines/gossip/pool.ts';
+import { quickened } from '../../machines/gossip/quiet.ts';
 import type { PoolInput } from '../../machines/gossip/start.ts';
 import type { GossipPeer, OutgoingPacket, ReceivedQuery } from '../../machines/routes/gossip.ts';
 import type { Log } from '../../src/log.ts';
@@ -115,7 +116,7 @@ export function createPoolActor(deps: PoolDeps): typeof poolMachine {
       },
     },
   });
-  return timed(machine, {
+  return timed(quickened(machine), {
     nowMs: () => deps.world.clock.monotonic(),
     stopped: () => runtime.stop(),
     resume: (input) => runtime.resume(input),

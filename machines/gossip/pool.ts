@@ -89,26 +89,48 @@ const s = setup({
 
 type Enqueue = Parameters<Parameters<typeof s.enqueueActions>[0]>[0]['enqueue'];
 
-function perform(enqueue: Enqueue, effects: Effects, pool: PoolState): void {
+/** An action of the chart with its parameters. */
+export type PoolOrder = Parameters<Enqueue>[0] & {
+  readonly type: string;
+  readonly params: unknown;
+};
+
+function ordersOf(effects: Effects, pool: PoolState): PoolOrder[] {
   const { keyRing } = pool;
   const seal = pool.config.outgoing === 'encrypt' ? (keyRing.keys[0] ?? null) : null;
   const { packets, exchanges, answers, resolves, replies, events, queries } = effects;
-  if (effects.logs.length > 0) enqueue({ type: 'writeLogs', params: { logs: effects.logs } });
-  if (answers.length > 0) enqueue({ type: 'answerExchanges', params: { answers, keyRing } });
-  if (packets.length > 0) enqueue({ type: 'sendPackets', params: { packets, seal } });
+  const orders: PoolOrder[] = [];
+  if (effects.logs.length > 0) orders.push({ type: 'writeLogs', params: { logs: effects.logs } });
+  if (answers.length > 0) orders.push({ type: 'answerExchanges', params: { answers, keyRing } });
+  if (packets.length > 0) orders.push({ type: 'sendPackets', params: { packets, seal } });
   if (exchanges.length > 0) {
-    enqueue({ type: 'openExchanges', params: { orders: exchanges, keyRing } });
+    orders.push({ type: 'openExchanges', params: { orders: exchanges, keyRing } });
   }
-  if (resolves.length > 0) enqueue({ type: 'resolveAddresses', params: { orders: resolves } });
-  if (effects.keyRing) enqueue({ type: 'saveKeyRing', params: { keyRing: effects.keyRing } });
+  if (resolves.length > 0) orders.push({ type: 'resolveAddresses', params: { orders: resolves } });
+  if (effects.keyRing) orders.push({ type: 'saveKeyRing', params: { keyRing: effects.keyRing } });
   const lines = effects.snapshot;
-  if (lines.length > 0) enqueue({ type: 'saveSnapshot', params: { lines } });
-  if (effects.view) enqueue({ type: 'publishMembers', params: { view: effects.view } });
+  if (lines.length > 0) orders.push({ type: 'saveSnapshot', params: { lines } });
+  if (effects.view) orders.push({ type: 'publishMembers', params: { view: effects.view } });
   const { coordinates } = effects;
-  if (coordinates) enqueue({ type: 'publishCoordinates', params: { view: coordinates } });
-  if (events.length > 0) enqueue({ type: 'deliverEvents', params: { events } });
-  if (queries.length > 0) enqueue({ type: 'deliverQueries', params: { queries } });
-  if (replies.length > 0) enqueue({ type: 'deliverReplies', params: { replies } });
+  if (coordinates) orders.push({ type: 'publishCoordinates', params: { view: coordinates } });
+  if (events.length > 0) orders.push({ type: 'deliverEvents', params: { events } });
+  if (queries.length > 0) orders.push({ type: 'deliverQueries', params: { queries } });
+  if (replies.length > 0) orders.push({ type: 'deliverReplies', params: { replies } });
+  return orders;
+}
+
+/** What an event makes of the table, and the actions that carry it out. */
+export function stepTable(
+  context: PoolContext,
+  event: PoolEvent,
+  nowMs: number,
+): { readonly pool: PoolState; readonly wakeMs: number; readonly orders: readonly PoolOrder[] } {
+  const { state, effects, wakeMs } = stepPool(context.pool, event, nowMs);
+  const orders = ordersOf(effects, state);
+  if (wakeMs !== context.wakeMs || event.type === 'tick') {
+    orders.push({ type: 'wake', params: { atMs: wakeMs } });
+  }
+  return { pool: state, wakeMs, orders };
 }
 
 function take(
@@ -118,12 +140,9 @@ function take(
   nowMs: number,
   leavers: readonly Reply<null>[] = context.leavers,
 ): void {
-  const step = stepPool(context.pool, event, nowMs);
-  enqueue.assign({ pool: step.state, wakeMs: step.wakeMs, leavers });
-  perform(enqueue, step.effects, step.state);
-  if (step.wakeMs !== context.wakeMs || event.type === 'tick') {
-    enqueue({ type: 'wake', params: { atMs: step.wakeMs } });
-  }
+  const { pool, wakeMs, orders } = stepTable(context, event, nowMs);
+  enqueue.assign({ pool, wakeMs, leavers });
+  for (const order of orders) enqueue(order);
 }
 
 const handle = s.enqueueActions(({ context, event, enqueue }) => {
@@ -185,7 +204,7 @@ const refuseCommands = (text: string) => ({
   'keys.change': { actions: refuseWhile(text) },
 });
 
-const traffic = {
+const tableTraffic = {
   tick: { actions: handle },
   'packets.received': { actions: handle },
   'packets.failed': { actions: handle },
@@ -194,6 +213,17 @@ const traffic = {
   'exchange.answered': { actions: handle },
   'exchange.failed': { actions: handle },
   'addresses.resolved': { actions: handle },
+};
+
+/** Whether an event is for the table whatever the state of the life. */
+export function isTableTraffic(
+  event: PoolMachineEvent,
+): event is Extract<PoolMachineEvent, { readonly type: keyof typeof tableTraffic }> {
+  return event.type in tableTraffic;
+}
+
+const traffic = {
+  ...tableTraffic,
   'stream.opened': { actions: handOverStream },
   'stream.failed': { actions: handOverStream },
   'stream.accepted': { actions: handOverStream },
