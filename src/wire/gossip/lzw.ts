@@ -14,129 +14,112 @@ const CODES_FULL = CODES_MAX - 1;
 
 /** Slots of the encoder's open-addressing table; a power of two, four times the codes. */
 const SLOTS = CODES_MAX * 4;
+const SLOT_MASK = SLOTS - 1;
 /** Bits of a code and a byte; above them in 32 bits there is room for so many generations. */
 const KEY_BITS = WIDTH_MAX + 8;
 const GENERATIONS = 1 << (32 - KEY_BITS);
 /** For the first and the last code; those between are made up for by the short codes after them. */
 const CONTROL_BYTES = 8;
 
-/** Bits of a code are at most half as many again as those of the byte it stands for. */
-class BitWriter {
-  readonly #out: Buffer;
-  #length = 0;
-  #bits = 0;
-  #count = 0;
-
-  constructor(inputBytes: number) {
-    this.#out = Buffer.allocUnsafe(Math.ceil(inputBytes * 1.5) + CONTROL_BYTES);
-  }
-
-  write(code: number, width: number): void {
-    this.#bits |= code << this.#count;
-    this.#count += width;
-    while (this.#count >= 8) {
-      this.#out[this.#length++] = this.#bits & 0xff;
-      this.#bits >>>= 8;
-      this.#count -= 8;
-    }
-  }
-
-  finish(): Buffer {
-    if (this.#count > 0) this.#out[this.#length++] = this.#bits & 0xff;
-    return this.#out.subarray(0, this.#length);
-  }
-}
-
 /**
  * (prefix, byte) → code, for one generation of the encoder's table. Keys carry their generation, so
  * that a new one need not wipe out the old: most packets are far smaller than the table.
  */
-class PairTable {
-  readonly #keys = new Int32Array(SLOTS);
-  readonly #codes = new Uint16Array(SLOTS);
-  #generation = 0;
+const encoderTable = {
+  keys: new Int32Array(SLOTS),
+  codes: new Uint16Array(SLOTS),
+  generation: 0,
+};
 
-  clear(): void {
-    this.#generation += 1;
-    if (this.#generation < GENERATIONS) return;
-    this.#keys.fill(0);
-    this.#generation = 1;
+/** Begins a new generation. Returns what its keys begin with. */
+function clearTable(): number {
+  encoderTable.generation += 1;
+  if (encoderTable.generation === GENERATIONS) {
+    encoderTable.keys.fill(0);
+    encoderTable.generation = 1;
   }
-
-  get(prefix: number, byte: number): number {
-    const key = this.#key(prefix, byte);
-    for (let slot = hash(key); ; slot = (slot + 1) & (SLOTS - 1)) {
-      const found = this.#keys[slot] as number;
-      if (found === key) return this.#codes[slot] as number;
-      if (!this.#isCurrent(found)) return -1;
-    }
-  }
-
-  set(prefix: number, byte: number, code: number): void {
-    const key = this.#key(prefix, byte);
-    let slot = hash(key);
-    while (this.#isCurrent(this.#keys[slot] as number)) slot = (slot + 1) & (SLOTS - 1);
-    this.#keys[slot] = key;
-    this.#codes[slot] = code;
-  }
-
-  #key(prefix: number, byte: number): number {
-    return (this.#generation << KEY_BITS) | (prefix << 8) | byte;
-  }
-
-  #isCurrent(key: number): boolean {
-    return key >>> KEY_BITS === this.#generation;
-  }
+  return encoderTable.generation << KEY_BITS;
 }
 
-function hash(key: number): number {
-  return (Math.imul(key, 0x9e3779b1) >>> 18) & (SLOTS - 1);
-}
+/** Spreads the keys over the slots (Fibonacci hashing). */
+const HASH_FACTOR = 0x9e3779b1;
+const HASH_SHIFT = 18;
 
-const sharedTable = new PairTable();
-
-/** Compresses `input`; the result may be longer than it. */
+/**
+ * Compresses `input`; the result may be longer than it. One loop without calls: members compress so
+ * seldom that this is not compiled for minutes, and then calls cost more than all the rest.
+ */
 export function lzwCompress(input: Uint8Array): Buffer {
-  const bits = new BitWriter(input.length);
-  const table = sharedTable;
-  table.clear();
+  const { keys, codes } = encoderTable;
+  // Bits of a code are at most half as many again as those of the byte it stands for.
+  const out = Buffer.allocUnsafe(Math.ceil(input.length * 1.5) + CONTROL_BYTES);
+  let length = 0;
+  let bits = CLEAR;
+  let count = WIDTH_MIN;
   let width = WIDTH_MIN;
   let highest = END;
+  let generation = clearTable();
+  let prefix = input[0] ?? END;
 
-  bits.write(CLEAR, width);
-  if (input.length === 0) {
-    bits.write(END, width);
-    return bits.finish();
-  }
-
-  /** Counts a data code; returns whether the table was full and is now empty. */
-  const advance = (): boolean => {
-    highest += 1;
-    if (highest === 1 << width && width < WIDTH_MAX) width += 1;
-    if (highest !== CODES_FULL) return false;
-    bits.write(CLEAR, width);
-    width = WIDTH_MIN;
-    highest = END;
-    table.clear();
-    return true;
-  };
-
-  let code = input[0] as number;
   for (let at = 1; at < input.length; at++) {
     const byte = input[at] as number;
-    const longer = table.get(code, byte);
-    if (longer !== -1) {
-      code = longer;
+    const key = generation | (prefix << 8) | byte;
+    let slot = (Math.imul(key, HASH_FACTOR) >>> HASH_SHIFT) & SLOT_MASK;
+    let found = keys[slot] as number;
+    while (found !== key && (found ^ generation) >>> KEY_BITS === 0) {
+      slot = (slot + 1) & SLOT_MASK;
+      found = keys[slot] as number;
+    }
+    if (found === key) {
+      prefix = codes[slot] as number;
       continue;
     }
-    bits.write(code, width);
-    if (!advance()) table.set(code, byte, highest);
-    code = byte;
+    bits |= prefix << count;
+    count += width;
+    while (count >= 8) {
+      out[length++] = bits & 0xff;
+      bits >>>= 8;
+      count -= 8;
+    }
+    prefix = byte;
+    highest += 1;
+    if (highest === 1 << width && width < WIDTH_MAX) width += 1;
+    if (highest === CODES_FULL) {
+      bits |= CLEAR << count;
+      count += width;
+      width = WIDTH_MIN;
+      highest = END;
+      generation = clearTable();
+    } else {
+      keys[slot] = key;
+      codes[slot] = highest;
+    }
   }
-  bits.write(code, width);
-  advance();
-  bits.write(END, width);
-  return bits.finish();
+
+  for (const last of lastCodes(prefix, width, highest)) {
+    bits |= last.code << count;
+    count += last.width;
+    while (count > 0 && (count >= 8 || last.code === END)) {
+      out[length++] = bits & 0xff;
+      bits >>>= 8;
+      count -= 8;
+    }
+  }
+  return out.subarray(0, length);
+}
+
+/** What ends the codes: that of the last bytes, and the end itself. No bytes have the end alone. */
+function lastCodes(
+  prefix: number,
+  width: number,
+  highest: number,
+): readonly { readonly code: number; readonly width: number }[] {
+  const end = { code: END, width };
+  if (prefix === END) return [end];
+  const last = { code: prefix, width };
+  const count = highest + 1;
+  if (count === CODES_FULL) return [last, { code: CLEAR, width }, { code: END, width: WIDTH_MIN }];
+  return [last, count === 1 << width && width < WIDTH_MAX ? { code: END, width: width + 1 } : end];
 }
 
 /** Shared by all calls: an entry is always written before it is read. */
