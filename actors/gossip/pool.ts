@@ -2,9 +2,10 @@
 
 import type { PoolConfig } from '../../machines/gossip/config.ts';
 import { type PoolMachineEvent, poolMachine } from '../../machines/gossip/pool.ts';
-import { quickened } from '../../machines/gossip/quiet.ts';
+import { quietly } from '../../machines/gossip/quiet.ts';
 import type { PoolInput } from '../../machines/gossip/start.ts';
 import type { GossipPeer, OutgoingPacket, ReceivedQuery } from '../../machines/routes/gossip.ts';
+import { withShortWay } from '../../machines/short-way.ts';
 import type { Log } from '../../src/log.ts';
 import type { CoordinatesView, MembersView, UserEvent } from '../../src/model/member.ts';
 import type { KeyRing } from '../../src/wire/gossip/keyring.ts';
@@ -116,7 +117,7 @@ export function createPoolActor(deps: PoolDeps): typeof poolMachine {
       },
     },
   });
-  return timed(quickened(machine), {
+  return timed(withShortWay(machine, quietly), {
     nowMs: () => deps.world.clock.monotonic(),
     stopped: () => runtime.stop(),
     resume: (input) => runtime.resume(input),

@@ -3,11 +3,12 @@
 import type { ActorRefFrom } from 'xstate';
 import type { RaftNode } from '../../machines/raft/node.ts';
 import { type RaftEvent, raftMachine } from '../../machines/raft/raft.ts';
+import { unmoved } from '../../machines/raft/unmoved.ts';
 import type { Post } from '../../machines/routes.ts';
+import { withShortWay } from '../../machines/short-way.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import { type RaftActorDeps, RaftBinding } from './binding.ts';
 import { createConsensus } from './consensus.ts';
-import { withShortWay } from './short-way.ts';
 
 export type { RaftActorDeps } from './binding.ts';
 export type { RaftDial } from './peer.ts';
@@ -75,7 +76,7 @@ export function createRaft(
       carryOut: (scope, { effects }) => bindingOf(scope).carryOut(effects),
     },
   });
-  const logic = withShortWay(provided);
+  const logic = withShortWay(provided, unmoved);
   const consensus = createConsensus({
     post: deps.consensusPost,
     clock: deps.world.clock,
