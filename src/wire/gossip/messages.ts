@@ -112,7 +112,7 @@ export type PacketMessageKind = PacketMessage['kind'];
 /** Type byte and body as one buffer. */
 export function encodeTyped<T>(type: number, codec: Codec<T>, body: T): Buffer {
   const writer = new MsgpackWriter();
-  writer.bytes(Buffer.of(type));
+  writer.byte(type);
   codec.encode(writer, body);
   return writer.finish();
 }
@@ -126,8 +126,12 @@ export const encodeSuspect = (body: Suspect): Buffer =>
   encodeTyped(MESSAGE_TYPE.suspect, Suspect, body);
 export const encodeAlive = (body: Alive): Buffer => encodeTyped(MESSAGE_TYPE.alive, Alive, body);
 export const encodeDead = (body: Dead): Buffer => encodeTyped(MESSAGE_TYPE.dead, Dead, body);
-export const encodeUser = (data: Uint8Array): Buffer =>
-  Buffer.concat([Buffer.of(MESSAGE_TYPE.user), data]);
+export function encodeUser(data: Uint8Array): Buffer {
+  const message = Buffer.allocUnsafe(1 + data.length);
+  message[0] = MESSAGE_TYPE.user;
+  message.set(data, 1);
+  return message;
+}
 
 /** Encodes any message that may stand in a packet. */
 export function encodePacketMessage(message: PacketMessage): Buffer {

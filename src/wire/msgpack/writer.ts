@@ -36,11 +36,11 @@ export class MsgpackWriter {
   }
 
   nil(): void {
-    this.#byte(0xc0);
+    this.byte(0xc0);
   }
 
   bool(value: boolean): void {
-    this.#byte(value ? 0xc3 : 0xc2);
+    this.byte(value ? 0xc3 : 0xc2);
   }
 
   /** Any safe integer. Throws a RangeError for fractions and unsafe numbers. */
@@ -110,6 +110,12 @@ export class MsgpackWriter {
     this.#containerHeader(count, 0x80, 0xde);
   }
 
+  /** One byte as it is, without a header. */
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#buffer[this.#length++] = value;
+  }
+
   /** Bytes as they are, without a header: encoded values, or a constant prefix. */
   bytes(value: Uint8Array): void {
     const { length } = value;
@@ -121,42 +127,42 @@ export class MsgpackWriter {
 
   #containerHeader(count: number, fix: number, wide: number): void {
     if (count < 16) {
-      this.#byte(fix | count);
+      this.byte(fix | count);
     } else if (count < 0x1_0000) {
-      this.#byte(wide);
+      this.byte(wide);
       this.#u16(count);
     } else {
-      this.#byte(wide + 1);
+      this.byte(wide + 1);
       this.#u32(count);
     }
   }
 
   #rawHeader(size: number): void {
     if (size < 32) {
-      this.#byte(0xa0 | size);
+      this.byte(0xa0 | size);
     } else if (size < 0x1_0000) {
-      this.#byte(0xda);
+      this.byte(0xda);
       this.#u16(size);
     } else {
-      this.#byte(0xdb);
+      this.byte(0xdb);
       this.#u32(size);
     }
   }
 
   #unsigned(value: number): void {
     if (value < 0x80) {
-      this.#byte(value);
+      this.byte(value);
     } else if (value < 0x100) {
-      this.#byte(0xcc);
-      this.#byte(value);
+      this.byte(0xcc);
+      this.byte(value);
     } else if (value < 0x1_0000) {
-      this.#byte(0xcd);
+      this.byte(0xcd);
       this.#u16(value);
     } else if (value < 0x1_0000_0000) {
-      this.#byte(0xce);
+      this.byte(0xce);
       this.#u32(value);
     } else {
-      this.#byte(0xcf);
+      this.byte(0xcf);
       this.#u32(Math.floor(value / 0x1_0000_0000));
       this.#u32(value % 0x1_0000_0000);
     }
@@ -164,7 +170,7 @@ export class MsgpackWriter {
 
   #negative(value: number): void {
     if (value >= -32) {
-      this.#byte(value & 0xff);
+      this.byte(value & 0xff);
       return;
     }
     this.#reserve(9);
@@ -186,11 +192,6 @@ export class MsgpackWriter {
       this.#buffer.writeBigInt64BE(BigInt(value), at + 1);
       this.#length += 9;
     }
-  }
-
-  #byte(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = value;
   }
 
   #u16(value: number): void {
