@@ -10,7 +10,7 @@ import { NETWORK } from '../interop/program.ts';
 import { type Figures, ratios, table } from './gossip/figures.ts';
 import { EVENT_BYTES, EVENTS_PER_SECOND } from './gossip/load.ts';
 import { mobiusProgram, serfProgram } from './gossip/pools.ts';
-import { IDLE_MS, LOAD_MS, measureProcesses } from './gossip/processes.ts';
+import { IDLE_MS, LOAD_MS, measureProcesses, WARM_UP_MS } from './gossip/processes.ts';
 import { measureSimulated } from './gossip/simulated.ts';
 
 /** What two cores hold of both programs side by side. */
@@ -29,7 +29,7 @@ for (const count of PROCESSES) rows.push(...(await measureProcesses(programs, NE
 ours.remove();
 rows.push(...SIMULATED.map(measureSimulated));
 process.stdout.write(`
-idle for ${IDLE_MS / 1_000} s; loaded for ${LOAD_MS / 1_000} s with ${EVENTS_PER_SECOND} user events of ${EVENT_BYTES} bytes a second
+after ${WARM_UP_MS / 1_000} s of the same load: loaded for ${LOAD_MS / 1_000} s with ${EVENTS_PER_SECOND} user events of ${EVENT_BYTES} bytes a second, then idle for ${IDLE_MS / 1_000} s
 
 ${table(rows)}
 
