@@ -46,30 +46,37 @@ export function takeRound(work: Work): Uint8Array[] {
 export function sendMessage(work: Work, to: GossipPeer, message: Uint8Array): void {
   const room = work.packetRoom - message.length - COMPOUND_PART_BYTES;
   const extra = takeBroadcasts(work, room, COMPOUND_PARTS_MAX - 1);
-  sendPacket(work, to, [message, ...extra], 'no crc');
+  sendPacket(work, to, packBody(work, [message, ...extra]), 'no crc');
 }
 
 /** Sends messages to a node whose abilities are known. */
 export function sendToNode(work: Work, node: Node, messages: readonly Uint8Array[]): void {
+  sendBody(work, node, packBody(work, messages));
+}
+
+/** Sends what `packBody` made to a node whose abilities are known. */
+export function sendBody(work: Work, node: Node, body: Uint8Array): void {
   const crc = (node.versions[1] ?? 0) >= CRC_SINCE ? 'crc' : 'no crc';
-  sendPacket(work, peerOf(node), messages, crc);
+  sendPacket(work, peerOf(node), body, crc);
 }
 
 /** Sends a serf message straight to somebody, with nothing beside it. */
 export function sendSerf(work: Work, to: GossipPeer, serf: Uint8Array): void {
-  sendPacket(work, to, [encodeUser(serf)], 'no crc');
+  sendPacket(work, to, packBody(work, [encodeUser(serf)]), 'no crc');
 }
 
 export function peerOf(node: Node): GossipPeer {
   return { name: node.name, address: node.address, port: node.port };
 }
 
-function sendPacket(
-  work: Work,
-  to: GossipPeer,
-  messages: readonly Uint8Array[],
-  crc: 'crc' | 'no crc',
-): void {
+/** Messages in one packet, compressed when that pays. */
+export function packBody(work: Work, messages: readonly Uint8Array[]): Uint8Array {
+  const packed = packMessages(messages);
+  const worthwhile = work.config.compression === 'on' && packed.length >= COMPRESS_FROM_BYTES;
+  return worthwhile ? compressIfShorter(packed) : packed;
+}
+
+function sendPacket(work: Work, to: GossipPeer, body: Uint8Array, crc: 'crc' | 'no crc'): void {
   if (to.name === '' && work.config.names === 'required') {
     work.count('messagesDropped');
     work.log('warn', 'node names are required by configuration but one was not provided', {
@@ -78,8 +85,5 @@ function sendPacket(
     });
     return;
   }
-  const packed = packMessages(messages);
-  const worthwhile = work.config.compression === 'on' && packed.length >= COMPRESS_FROM_BYTES;
-  const body = worthwhile ? compressIfShorter(packed) : packed;
   work.effects.packets.push({ to, bytes: crc === 'crc' ? addCrc(body) : body });
 }
