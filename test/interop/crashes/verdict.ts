@@ -25,11 +25,13 @@ export async function agree(cluster: CrashCluster, calls: HttpCalls): Promise<vo
   await until('the same state everywhere', AGREE_LIMIT_MS, async () => {
     const shown = await Promise.all(cluster.nodes.map((node) => viewOf(node.end.bound, calls)));
     const standings = await Promise.all(cluster.servers.map((server) => server.standing()));
-    const logs = standings.map(({ term, lastIndex, commitIndex }) =>
-      lastIndex === commitIndex ? `term ${term} index ${lastIndex}` : `not committed ${lastIndex}`,
+    const logs = standings.map(
+      ({ term, lastIndex, commitIndex }) =>
+        `term ${term}, ${commitIndex} of ${lastIndex} committed`,
     );
     differing = new Set(shown).size === 1 ? logs : [...logs, ...shown];
-    return new Set(shown).size === 1 && new Set(logs).size === 1;
+    const committed = standings.every(({ lastIndex, commitIndex }) => lastIndex === commitIndex);
+    return committed && new Set(shown).size === 1 && new Set(logs).size === 1;
   }).catch((error: Error) => {
     const told = differing.map((text) => text.slice(0, 2_000));
     throw new Error([error.message, ...told].join('\n'));
