@@ -88,6 +88,7 @@ export class RaftBinding {
     this.#host = host;
     const losses = new RefusalLog(deps.log, deps.world.clock, 'a raft connection is lost');
     const watch = new LeaderWatch({
+      clock: deps.world.clock,
       dial: deps.dial,
       leader: () => (this.#closed ? undefined : host.node()?.leader),
       gone: (address) => this.#send({ type: 'leader.gone', nowMs: this.#nowMs(), address }),
@@ -96,7 +97,7 @@ export class RaftBinding {
       requests: (requests) =>
         this.#send({ type: 'requests.received', nowMs: this.#nowMs(), requests }),
       lost: (stream, reason) => losses.refused(stream.remote, reason),
-      leaderHungUp: (address) => watch.connectionEnded(address),
+      leaderHungUp: (address) => void watch.connectionEnded(address),
     });
   }
 

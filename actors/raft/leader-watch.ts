@@ -6,9 +6,19 @@
 
 import type { RaftLeader } from '../../src/consensus/consensus.ts';
 import { codeOf } from '../../src/world/errors.ts';
+import type { ByteStream, Clock } from '../../src/world/world.ts';
 import type { RaftDial } from './peer.ts';
 
+/**
+ * For so long it is looked whether anybody still listens. The system closes the sockets of a process
+ * one by one: who sees its connection break may yet be let in by a listener that is about to go.
+ */
+const LOOK_MS = 300;
+/** Between a connection that broke at once and the next. */
+const AGAIN_MS = 10;
+
 export interface LeaderWatchDeps {
+  readonly clock: Clock;
   readonly dial: RaftDial;
   leader(): RaftLeader | undefined;
   gone(address: string): void;
@@ -16,27 +26,55 @@ export interface LeaderWatchDeps {
 
 export class LeaderWatch {
   readonly #deps: LeaderWatchDeps;
-  #knocking = false;
+  #looking = false;
 
   constructor(deps: LeaderWatchDeps) {
     this.#deps = deps;
   }
 
   /** A connection has ended on which the server at `address` spoke as leader. */
-  connectionEnded(address: string): void {
-    const { dial, gone, leader } = this.#deps;
-    const known = leader();
-    if (known === undefined || known.address !== address || this.#knocking) return;
-    this.#knocking = true;
-    dial(known).then(
-      (stream) => {
-        this.#knocking = false;
-        stream.destroy();
-      },
-      (error: unknown) => {
-        this.#knocking = false;
-        if (codeOf(error) === 'ECONNREFUSED') gone(address);
-      },
-    );
+  async connectionEnded(address: string): Promise<void> {
+    const leader = this.#deps.leader();
+    if (leader === undefined || leader.address !== address || this.#looking) return;
+    this.#looking = true;
+    const gone = await this.#isGone(leader);
+    this.#looking = false;
+    if (gone) this.#deps.gone(address);
+  }
+
+  async #isGone(leader: RaftLeader): Promise<boolean> {
+    const { clock, dial } = this.#deps;
+    const untilMs = clock.monotonic() + LOOK_MS;
+    while (clock.monotonic() < untilMs) {
+      try {
+        await this.#holds(await dial(leader), untilMs);
+      } catch (error) {
+        if (codeOf(error) === 'ECONNREFUSED') return true;
+      }
+      await this.#pause(AGAIN_MS);
+    }
+    return false;
+  }
+
+  /** Resolves when the stream is gone, which it is in the end. */
+  #holds(stream: ByteStream, untilMs: number): Promise<void> {
+    const { clock } = this.#deps;
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(() => stream.destroy(), untilMs - clock.monotonic());
+      stream.listen({
+        data: () => {},
+        end: () => stream.destroy(),
+        closed: () => {
+          clock.clearTimeout(timer);
+          resolve();
+        },
+      });
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#deps.clock.setTimeout(() => resolve(), ms);
+    });
   }
 }
