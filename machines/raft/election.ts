@@ -101,12 +101,23 @@ export function leaderGone(step: Step, address: string): void {
   const { node } = step;
   if (node.role !== 'follower' || node.leader?.address !== address || node.leaderGone) return;
   node.leaderGone = true;
-  const { leaderLeaseTimeoutMs, heartbeatTimeoutMs } = node.settings;
-  const leaseEndsMs = (node.contactAtMs ?? node.nowMs) + leaderLeaseTimeoutMs;
-  // All followers see it at once: a random part keeps them from standing against each other.
-  const apartMs = randomSpanMs(step, heartbeatTimeoutMs / 5) - heartbeatTimeoutMs / 5;
-  node.electionAtMs = Math.min(node.electionAtMs, Math.max(node.nowMs, leaseEndsMs) + apartMs);
+  const leaseEndsMs = (node.contactAtMs ?? node.nowMs) + node.settings.leaderLeaseTimeoutMs;
+  const turnAtMs = Math.max(node.nowMs, leaseEndsMs) + turnMs(node, node.leader.id);
+  node.electionAtMs = Math.min(node.electionAtMs, turnAtMs);
   note(step, 'info', 'nobody listens any more at the address of the leader', { address });
+}
+
+/**
+ * How long others may stand before us. All followers see at once that the leader is gone, and would
+ * divide the votes: by the order of their IDs each has a turn of its own, the last one before the
+ * heartbeat timeout.
+ */
+function turnMs(node: RaftNode, leader: string): number {
+  const { heartbeatTimeoutMs, leaderLeaseTimeoutMs } = node.settings;
+  const voters = voterIds(node);
+  const before = voters.filter((id) => id !== leader && id < node.self.id).length;
+  // Who has just joined may have heard of no voter yet.
+  return (before * (heartbeatTimeoutMs - leaderLeaseTimeoutMs)) / Math.max(1, voters.length);
 }
 
 /**

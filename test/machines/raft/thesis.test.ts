@@ -169,6 +169,17 @@ describe('a leader whose process is gone', () => {
     expect(phaseOf(electionDue(after))).toBe('canvassing');
   });
 
+  it('leaves each of the others a turn of its own', () => {
+    const on = led();
+    const turns = ['a', 'c'].map((id) => {
+      const self = { id, address: `${id}:8300` };
+      return gone({ ...on, self }, on.nowMs + 10).electionAtMs;
+    });
+    const leaseEndsMs = (on.contactAtMs ?? 0) + on.settings.leaderLeaseTimeoutMs;
+    const turnMs = (on.settings.heartbeatTimeoutMs - on.settings.leaderLeaseTimeoutMs) / 3;
+    expect(turns).toEqual([leaseEndsMs, leaseEndsMs + turnMs]);
+  });
+
   it('is protected again when it is heard again', () => {
     const after = gone(led(), 10);
     const { node: heard } = ask(after, append({ Term: 4, PrevLogEntry: 2, PrevLogTerm: 4 }));
