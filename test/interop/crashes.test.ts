@@ -53,7 +53,11 @@ async function recovery(fault: Fault, stage: Stage): Promise<number> {
     await fault.play(stage);
     return await probe.writesGoOn(cluster.nodes);
   } catch (cause) {
-    const said = [`after "${fault.title}": ${textOfError(cause)}`, ...cluster.fallen()];
+    const said = [
+      `after "${fault.title}": ${textOfError(cause)}`,
+      ...cluster.fallen(),
+      ...cluster.lastWords(),
+    ];
     throw new Error(said.join('\n'), { cause });
   }
 }

@@ -12,6 +12,7 @@ const ADVERTISED_GROUP = 65;
 const START_LIMIT_MS = 60_000;
 const STANDING_LIMIT_MS = 500;
 const LEADER_LIMIT_MS = 30_000;
+const LAST_LINES = 40;
 
 /** Snapshots every few seconds under this load, and a log that is short enough to be outrun. */
 const CONFIG = {
@@ -117,6 +118,13 @@ export class CrashCluster {
   /** Processes that ended although nobody killed them. */
   fallen(): readonly string[] {
     return this.servers.flatMap(({ fallen }) => fallen ?? []);
+  }
+
+  /** What each of them has said last. */
+  lastWords(): readonly string[] {
+    return this.servers.map(({ name, lines }) => {
+      return [`--- ${name.node}`, ...lines.slice(-LAST_LINES)].join('\n');
+    });
   }
 
   async stop(): Promise<void> {
