@@ -147,9 +147,8 @@ export class SnapshotStore {
 
   async #reap(): Promise<void> {
     const { disk, directory } = this.#options;
-    const kept = (await this.list()).slice(0, SNAPSHOTS_KEPT).map(({ id }) => id);
-    for (const name of await this.#names()) {
-      if (kept.includes(name)) continue;
+    const old = (await this.list()).slice(SNAPSHOTS_KEPT).map(({ id }) => id);
+    for (const name of [...old, ...this.#damaged]) {
       await disk.remove(`${directory}/${name}`);
       this.#damaged.delete(name);
     }

@@ -8,7 +8,7 @@
 
 import { posix } from 'node:path';
 import { type LogPoint, LogView } from '../../machines/raft/log-view.ts';
-import type { Effect, StoredState } from '../../machines/raft/node.ts';
+import type { Effect, HardState, StoredState } from '../../machines/raft/node.ts';
 import { EMPTY_CONFIGURATION } from '../../src/consensus/configuration.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
 import { toError } from '../../src/error-text.ts';
@@ -101,19 +101,33 @@ export class RaftStorage {
       directory: `${directory}/wal`,
       ...(segmentBytesMax !== undefined && { segmentBytesMax }),
     });
-    await disk.syncDirectory(directory);
-    await disk.syncDirectory(posix.dirname(directory));
-    const snapshot = await firstGood(await snapshots.list(), restore, log);
-    const point = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
-    const view = joined(point, await snapshots.newestPoint(), entries, directory);
-    // What does not agree with the snapshot is void, and must not come back.
-    if (view.entries().length !== entries.length) await store.append([resetRecord(point)]);
     const storage = new RaftStorage(options, snapshots, stable, store);
+    try {
+      await disk.syncDirectory(directory);
+      await disk.syncDirectory(posix.dirname(directory));
+      const snapshot = await firstGood(await snapshots.list(), restore, log);
+      return { storage, snapshot, stored: await storage.#stored(hardState, snapshot, entries) };
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  async #stored(
+    hardState: HardState,
+    snapshot: StoredSnapshot | undefined,
+    entries: readonly LogEntry[],
+  ): Promise<StoredState> {
+    const point = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
+    const newest = await this.snapshots.newestPoint();
+    const log = joined(point, newest, entries, this.#options.directory);
+    // What does not agree with the snapshot is void, and must not come back.
+    if (log.entries().length !== entries.length) await this.#logStore.append([resetRecord(point)]);
     const configuration = {
       index: snapshot?.configurationIndex ?? 0,
       configuration: snapshot?.configuration ?? EMPTY_CONFIGURATION,
     };
-    return { storage, snapshot, stored: { hardState, log: view, configuration } };
+    return { hardState, log: log.bounded(), configuration };
   }
 
   persist(effect: Persist): void {

@@ -6,6 +6,7 @@
  */
 
 import { entryBytes, type LogEntry } from '../../src/wire/raft/log-entry.ts';
+import { TRAILING_BYTES_MAX } from './limits.ts';
 
 /** A place in the log. */
 export interface LogPoint {
@@ -104,13 +105,33 @@ export class LogView {
     return new LogView(this.snapshot, this.firstIndex, kept, sizeOf(kept));
   }
 
-  /** With a newer snapshot, and no more than `trailing` entries behind the last one kept for it. */
+  /**
+   * With a newer snapshot. Of the entries that it covers those are kept that are among the last
+   * `trailing` and, with all behind them, no more than `TRAILING_BYTES_MAX`.
+   */
   compact(snapshot: LogPoint, trailing: number): LogView {
     if (snapshot.index <= this.snapshot.index) return this;
-    const keepFrom = Math.min(snapshot.index, this.lastIndex - trailing) + 1;
-    const first = Math.max(keepFrom, this.firstIndex);
+    return this.#keptFor(snapshot, this.lastIndex - trailing + 1);
+  }
+
+  /** With no more than `TRAILING_BYTES_MAX` of what the snapshot covers. */
+  bounded(): LogView {
+    return this.#keptFor(this.snapshot, this.firstIndex);
+  }
+
+  #keptFor(snapshot: LogPoint, from: number): LogView {
+    const oldest = Math.max(from, this.firstIndex);
+    let first = Math.max(snapshot.index + 1, this.firstIndex);
+    let bytes = sizeOf(this.#entries, first - this.firstIndex, this.#count);
+    for (; first > oldest; first--) {
+      const entry = this.entryAt(first - 1);
+      if (entry === undefined) break;
+      const withIt = bytes + entryBytes(entry);
+      if (withIt > TRAILING_BYTES_MAX) break;
+      bytes = withIt;
+    }
     const kept = this.#entries.slice(first - this.firstIndex, this.#count);
-    return new LogView(snapshot, first, kept, sizeOf(kept));
+    return new LogView(snapshot, first, kept, bytes);
   }
 
   /** Nothing but a snapshot. */
@@ -124,8 +145,9 @@ export class LogView {
   }
 }
 
-function sizeOf(entries: readonly LogEntry[]): number {
+/** Bytes of the entries at the positions from `start` to `end`, the latter not included. */
+function sizeOf(entries: readonly LogEntry[], start = 0, end = entries.length): number {
   let bytes = 0;
-  for (const entry of entries) bytes += entryBytes(entry);
+  for (let at = start; at < end; at++) bytes += entryBytes(entries[at] as LogEntry);
   return bytes;
 }
