@@ -17,7 +17,7 @@ import {
   u16,
   u32,
 } from '../msgpack/schema.ts';
-import { MsgpackWriter } from '../msgpack/writer.ts';
+import { written } from '../msgpack/writer.ts';
 
 /** First byte of every message. */
 export const MESSAGE_TYPE = {
@@ -111,10 +111,10 @@ export type PacketMessageKind = PacketMessage['kind'];
 
 /** Type byte and body as one buffer. */
 export function encodeTyped<T>(type: number, codec: Codec<T>, body: T): Buffer {
-  const writer = new MsgpackWriter();
-  writer.byte(type);
-  codec.encode(writer, body);
-  return writer.finish();
+  return written((writer) => {
+    writer.byte(type);
+    codec.encode(writer, body);
+  });
 }
 
 export const encodePing = (body: Ping): Buffer => encodeTyped(MESSAGE_TYPE.ping, Ping, body);
