@@ -76,7 +76,11 @@ const floodedAndCutOff: Strike = (cluster, server, random) => {
     cluster.strikeIn(600, () => next.consensus?.snapshot().catch(() => {}));
     return true;
   });
-  return `it is told to write ${count} keys, and ${cutOff(cluster, server, random)}`;
+  const { simulation, clock } = cluster;
+  const ms = random.between(2_500, 5_000);
+  simulation.network.isolate(server.host.name);
+  clock.setTimeout(() => simulation.network.heal(), ms);
+  return `it is told to write ${count} keys, and cut off for ${ms.toFixed(0)} ms`;
 };
 
 const stopped: Strike = (cluster, server, random) =>

@@ -5,6 +5,7 @@ import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import type { Clock } from '../../../src/world/world.ts';
 import type { RegisterAnswer, RegisterCall, RegisterOperation } from '../history/register.ts';
 import type { Cluster } from './cluster.ts';
+import { limited } from './limited.ts';
 import { answerOf, type Place, type Seen } from './places.ts';
 import type { SimulatedServer } from './server.ts';
 
@@ -21,6 +22,10 @@ const REFUSALS = [
   'timed out enqueuing operation',
   'nobody has that name',
 ];
+
+export function refusedUndone(text: string): boolean {
+  return REFUSALS.some((refusal) => text.includes(refusal));
+}
 
 const UNSEEN: Seen = { value: null, index: 0 };
 
@@ -109,14 +114,14 @@ export class Caller {
     this.#open = true;
     let answer: RegisterAnswer | undefined;
     try {
-      const done = await this.#limited(answerOf(place, server, call, seen));
+      const done = await limited(answerOf(place, server, call, seen), this.#clock, CALL_TIMEOUT_MS);
       answer = done.answer;
       if (done.seen !== undefined) this.#seen.set(place.name, done.seen);
       this.answered += 1;
     } catch (error) {
       const text = textOf(error);
       // A read that failed has told nothing and changed nothing.
-      if (call.kind === 'read' || REFUSALS.some((refusal) => text.includes(refusal))) return;
+      if (call.kind === 'read' || refusedUndone(text)) return;
     } finally {
       this.#open = false;
     }
@@ -124,17 +129,6 @@ export class Caller {
     const history = this.history.get(place.name);
     if (history === undefined) this.history.set(place.name, [record]);
     else history.push(record);
-  }
-
-  /** Servers that die never answer: the caller's own clock ends the wait. */
-  #limited<T>(answer: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = this.#clock.setTimeout(
-        () => reject(new Error('no answer in time')),
-        CALL_TIMEOUT_MS,
-      );
-      answer.then(resolve, reject).finally(() => this.#clock.clearTimeout(timer));
-    });
   }
 
   #pick<T>(items: readonly T[]): T {

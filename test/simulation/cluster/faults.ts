@@ -5,6 +5,7 @@ import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import { ambush, leadersFall, stop } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
 import { flood } from './flood.ts';
+import { leaderRepeats } from './repeats.ts';
 import type { SimulatedServer } from './server.ts';
 
 /** A fault that has begun. */
@@ -313,6 +314,7 @@ export const FAULTS = {
   truncationAmbushed: ambush('shortens its log'),
   snapshotAmbushed: ambush('has a new snapshot'),
   leadersFall,
+  leaderRepeats,
   changeAmbushed: ambush('writes a change of members'),
 } as const satisfies Readonly<Record<string, Fault>>;
 

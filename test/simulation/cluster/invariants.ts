@@ -58,7 +58,7 @@ export class Invariants {
     this.#quorums.stepped(id, before, after);
     if (after.role === 'leader' && before?.role !== 'leader') this.#elected(id, after);
     if (after.log !== before?.log) this.#matched(before, after);
-    if (after.log.snapshot !== before?.log.snapshot) this.#keptBehindSnapshot(id, after);
+    if (after.log.snapshot !== before?.log.snapshot) this.#keptAtSnapshot(id, after);
     const from = Math.max(before?.commitIndex ?? 0, after.log.firstIndex - 1);
     for (let index = from + 1; index <= after.commitIndex; index++) this.#commit(id, after, index);
     this.#oneChange(id, after);
@@ -166,9 +166,16 @@ export class Invariants {
     }
   }
 
-  /** I3: entries kept behind a snapshot are those that it was made of. */
-  #keptBehindSnapshot(id: string, { log }: RaftNode): void {
+  /** I3: entries kept at a snapshot are those that it was made of, and those that follow it. */
+  #keptAtSnapshot(id: string, { log }: RaftNode): void {
     const { snapshot, firstIndex, lastIndex } = log;
+    const next = log.entryAt(snapshot.index + 1);
+    const known = next && this.#entries.get(`${next.Index}@${next.Term}`);
+    if (known !== undefined && differ(known.termBefore, snapshot.term)) {
+      throw new SafetyViolation(
+        `I3: ${id} keeps ${next?.Index}@${next?.Term} behind a snapshot of term ${snapshot.term}`,
+      );
+    }
     for (let index = firstIndex; index <= Math.min(snapshot.index, lastIndex); index++) {
       const known = this.#committed.get(index);
       if (known === undefined || known.term === log.entryAt(index)?.Term) continue;

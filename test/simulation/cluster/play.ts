@@ -4,11 +4,17 @@
  */
 
 import { textOf } from '../../../src/error-text.ts';
-import { checkLinearizable } from '../history/linearizable.ts';
-import { REGISTER, type RegisterOperation } from '../history/register.ts';
+import {
+  checkLinearizable,
+  type Operation,
+  type SequentialModel,
+} from '../history/linearizable.ts';
+import { LOCK } from '../history/lock.ts';
+import { REGISTER } from '../history/register.ts';
 import { CALL_TIMEOUT_MS, Caller } from './caller.ts';
 import { Cluster, type Onlooker } from './cluster.ts';
 import { FAULTS } from './faults.ts';
+import { Locker } from './locker.ts';
 import { keyPlace, type Place, servicePlace } from './places.ts';
 import type { Plan } from './plan.ts';
 import { SafetyViolation } from './violation.ts';
@@ -18,6 +24,14 @@ import { Watcher } from './watcher.ts';
 const HEAL_LIMIT_MS = 60_000;
 /** Operators look after their servers that often. */
 const OPERATOR_EVERY_MS = 2_000;
+/** Lockers of one key: more would only wait for each other. */
+const LOCKERS = 2;
+/** Who is elected is asked so often, within so long: it may not know yet what is acknowledged. */
+const QUESTIONS = 3;
+const QUESTION_MS_MAX = 30;
+/** In peace one server is cut off for longer than it takes to stand for election, and comes back. */
+const AWAY_MS = 2_500;
+const BACK_MS = 1_000;
 const LOOK_EVERY_MS = 100;
 const MESSAGES_TOLD = 60;
 /** Steps of a search for an explanation; the rare history that needs more is counted. */
@@ -87,6 +101,8 @@ class Run {
   readonly #places: readonly Place[];
   readonly #callers: readonly Caller[];
   readonly #watchers: readonly Watcher[];
+  readonly #lockers: readonly Locker[];
+  readonly #questioner: Caller;
 
   constructor(plan: Plan, cluster: Cluster) {
     this.#plan = plan;
@@ -99,6 +115,11 @@ class Run {
       const random = simulation.random.fork(`caller ${at}`);
       return new Caller(name, cluster, this.#places, random, clock);
     });
+    this.#lockers = Array.from({ length: LOCKERS }, (_, at) => {
+      return new Locker(`l${at}`, cluster, simulation.random.fork(`locker ${at}`), clock);
+    });
+    const questions = simulation.random.fork('questioner');
+    this.#questioner = new Caller('q', cluster, this.#places, questions, clock);
     this.#watchers = cluster.servers.map((server, at) => {
       return new Watcher(cluster, server, keys[at % keys.length] as string, clock);
     });
@@ -109,14 +130,17 @@ class Run {
     const { simulation } = cluster;
     await cluster.found();
     for (const caller of this.#callers) caller.start();
+    for (const locker of this.#lockers) locker.start();
     for (const watcher of this.#watchers) watcher.start();
+    this.#questionTheElected();
     await this.#storm();
     const healedAtMs = simulation.nowMs;
     await this.#heal();
     const healMs = simulation.nowMs - healedAtMs;
+    await this.#peace();
     await this.#readEverything();
     this.#sameState();
-    const undecided = this.#explained();
+    const undecided = this.#explained() + this.#locksExplained();
     return {
       answered: this.#callers.reduce((sum, caller) => sum + caller.answered, 0),
       woken: this.#watchers.reduce((sum, watcher) => sum + watcher.woken, 0),
@@ -155,19 +179,54 @@ class Run {
     await this.#pass(beganMs + this.#plan.stormMs - simulation.nowMs);
   }
 
+  #questionTheElected(): void {
+    const cluster = this.#cluster;
+    const random = cluster.simulation.random.fork('questions');
+    cluster.lieInWait((server, before, after) => {
+      if (after.role !== 'leader' || before.role === 'leader') return false;
+      for (let left = QUESTIONS; left > 0; left--) {
+        const place = this.#places[Math.floor(random.float() * this.#places.length)] as Place;
+        const ask = () => void this.#questioner.readFrom(server, place);
+        cluster.strikeIn(random.between(0, QUESTION_MS_MAX), ask);
+      }
+      return false;
+    });
+  }
+
   async #heal(): Promise<void> {
     const { simulation } = this.#cluster;
     this.#cluster.heal();
     // The callers' last calls come to an end; then nothing moves any more but the group itself.
     await this.#pass(CALL_TIMEOUT_MS);
     for (const caller of this.#callers) caller.stop();
-    const whole = () => this.#cluster.settled && this.#callers.every(({ open }) => !open);
+    for (const locker of this.#lockers) locker.stop();
+    const quiet = () =>
+      this.#callers.every(({ open }) => !open) && this.#lockers.every(({ busy }) => !busy);
+    const whole = () => this.#cluster.settled && quiet();
     const endMs = simulation.nowMs + HEAL_LIMIT_MS;
     while (simulation.nowMs < endMs) {
       this.#cluster.readmit();
       if (await this.#cluster.until(whole, OPERATOR_EVERY_MS)) return;
     }
     throw new Error(`not whole again ${HEAL_LIMIT_MS / 1000} s after the last fault`);
+  }
+
+  /** Nobody is elected without need, and who comes back unseats nobody. (Raft thesis 9.6) */
+  async #peace(): Promise<void> {
+    const { leader, members, simulation } = this.#cluster;
+    const term = leader?.node?.term ?? 0;
+    const others = members.filter((server) => server !== leader);
+    const away = others[Math.floor(simulation.random.float() * others.length)];
+    if (away !== undefined) simulation.network.isolate(away.host.name);
+    await this.#pass(AWAY_MS);
+    simulation.network.heal();
+    await this.#pass(BACK_MS);
+    for (const { id, node } of members) {
+      if (node?.term === term) continue;
+      throw new SafetyViolation(
+        `${id} is in term ${node?.term} though ${leader?.id} led term ${term} without a fault`,
+      );
+    }
   }
 
   /** A last look at every place, so that what was acknowledged and lost is seen to be lost. */
@@ -197,14 +256,29 @@ class Run {
   #explained(): number {
     let undecided = 0;
     for (const { name } of this.#places) {
-      const history = this.#callers.flatMap((caller) => caller.history.get(name) ?? []);
-      const verdict = checkLinearizable(REGISTER, history, SEARCH_STEPS_MAX);
-      if (verdict.kind === 'undecided') undecided += 1;
-      if (verdict.kind !== 'violated') continue;
-      this.#cluster.story.push(`the history of ${name}:`, ...history.sort(byTime).map(lineOf));
-      throw new SafetyViolation(`I11: nothing explains ${lineOf(verdict.unexplained)}`);
+      const all = [...this.#callers, this.#questioner];
+      const history = all.flatMap((caller) => caller.history.get(name) ?? []);
+      if (!this.#explains(REGISTER, name, history)) undecided += 1;
     }
     return undecided;
+  }
+
+  #locksExplained(): number {
+    const history = this.#lockers.flatMap((locker) => locker.history);
+    return this.#explains(LOCK, 'the lock', history) ? 0 : 1;
+  }
+
+  /** False when that could not be decided. */
+  #explains<State, Call extends { readonly kind: string }, Answer>(
+    model: SequentialModel<State, Call, Answer>,
+    name: string,
+    history: readonly Operation<Call, Answer>[],
+  ): boolean {
+    const verdict = checkLinearizable(model, history, SEARCH_STEPS_MAX);
+    if (verdict.kind !== 'violated') return verdict.kind === 'linearizable';
+    const lines = [...history].sort((a, b) => a.calledAt - b.calledAt).map(lineOf);
+    this.#cluster.story.push(`the history of ${name}:`, ...lines);
+    throw new SafetyViolation(`I11: nothing explains ${lineOf(verdict.unexplained)}`);
   }
 
   /** Lets time pass, and looks after the watchers meanwhile. */
@@ -219,14 +293,17 @@ class Run {
   }
 }
 
-function byTime(a: RegisterOperation, b: RegisterOperation): number {
-  return a.calledAt - b.calledAt;
-}
-
-function lineOf({ caller, call, answer, calledAt, answeredAt }: RegisterOperation): string {
+function lineOf({
+  caller,
+  call,
+  answer,
+  calledAt,
+  answeredAt,
+}: Operation<{ readonly kind: string }, unknown>): string {
   const what =
     call.kind === 'read' ? 'read' : `${call.kind} ${JSON.stringify({ ...call, kind: undefined })}`;
-  const said = answer === undefined ? 'no answer' : JSON.stringify({ ...answer, kind: undefined });
+  const said =
+    answer === undefined ? 'no answer' : JSON.stringify({ ...(answer as object), kind: undefined });
   const from = (calledAt / 1000).toFixed(3);
   const to = answer === undefined ? '…' : (answeredAt / 1000).toFixed(3);
   return `${from}–${to} s  ${caller}  ${what} → ${said}`;
