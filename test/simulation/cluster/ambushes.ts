@@ -8,7 +8,11 @@ import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import type { Cluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
 import { flood } from './flood.ts';
+import { startRepeating } from './repeats.ts';
 import type { SimulatedServer } from './server.ts';
+
+/** Until a leader has found where the log of who comes back agrees. */
+const REPEATS_MS = 1_000;
 
 type Moment = (before: RaftNode, after: RaftNode) => boolean;
 
@@ -83,6 +87,25 @@ const floodedAndCutOff: Strike = (cluster, server, random) => {
   return `it is told to write ${count} keys, and cut off for ${ms.toFixed(0)} ms`;
 };
 
+/**
+ * So much that is not committed yet, cut off just until others have committed something else; and
+ * when it is back, the new leader looks for where they agree, and repeats itself meanwhile.
+ */
+const floodedAndOverwritten: Strike = (cluster, server, random) => {
+  const count = flood(server, random);
+  const { simulation, clock } = cluster;
+  const ms = random.between(1_500, 3_000);
+  simulation.network.isolate(server.host.name);
+  clock.setTimeout(() => {
+    simulation.network.heal();
+    cluster.strikeIn(0, () => {
+      const end = startRepeating(cluster, random, [1, 10]);
+      clock.setTimeout(end, REPEATS_MS);
+    });
+  }, ms);
+  return `it is told to write ${count} keys, cut off for ${ms.toFixed(0)} ms and told of others`;
+};
+
 const stopped: Strike = (cluster, server, random) =>
   `it is ${stop(cluster, server, random.between(500, 4_000), random)}`;
 
@@ -107,6 +130,7 @@ const STRIKES = [
   upheaval,
   cutOff,
   floodedAndCutOff,
+  floodedAndOverwritten,
   stopped,
 ] as const;
 

@@ -2,7 +2,7 @@
 
 import { consulSettings, type RaftSettings } from '../../../machines/raft/limits.ts';
 import type { RaftNode } from '../../../machines/raft/node.ts';
-import { isVoter, type RaftConfiguration } from '../../../src/consensus/configuration.ts';
+import type { RaftConfiguration } from '../../../src/consensus/configuration.ts';
 import { DEFAULT_DISK, type DiskSettings } from '../../../src/world/simulated/disk.ts';
 import { DEFAULT_LINK, type LinkSettings } from '../../../src/world/simulated/links.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
@@ -193,12 +193,6 @@ export class Cluster {
   get members(): readonly SimulatedServer[] {
     const ids = new Set(latest(this.leader?.node)?.servers.map(({ id }) => id));
     return this.servers.filter(({ id }) => ids.has(id));
-  }
-
-  /** Whether it is a voter of the leader's configuration. */
-  votes({ id }: SimulatedServer): boolean {
-    const configuration = latest(this.leader?.node);
-    return configuration !== undefined && isVoter(configuration, id);
   }
 
   /** Whether a server has lost its disk, or will when it looks at it. */

@@ -1,6 +1,7 @@
 /** What can befall a group of servers. Each fault begins, lasts a while and ends. */
 
 import type { RaftNode } from '../../../machines/raft/node.ts';
+import { votersOf } from '../../../src/consensus/configuration.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import { ambush, leadersFall, stop } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
@@ -204,10 +205,18 @@ const diskFails: Fault = (cluster, random) => {
   };
 };
 
-/** Once in a run, while everybody votes: the entries of a majority must not be lost. */
+/**
+ * Once in a run, while everybody votes and no change is under way anywhere: the entries of a majority
+ * must not be lost.
+ */
 function mayLoseOne(cluster: Cluster): boolean {
-  const voters = cluster.members.filter((server) => cluster.votes(server));
-  return voters.length === cluster.servers.length && !cluster.replaced;
+  return !cluster.replaced && cluster.servers.every(({ node }) => allVote(node, cluster));
+}
+
+function allVote(node: RaftNode | undefined, { servers }: Cluster): boolean {
+  const [committed, ...open] = node?.configurations ?? [];
+  if (committed === undefined || open.length > 0) return false;
+  return votersOf(committed.configuration).length === servers.length;
 }
 
 const diskLost: Fault = (cluster, random) => {

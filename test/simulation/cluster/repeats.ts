@@ -8,17 +8,27 @@ import type { RaftNode } from '../../../machines/raft/node.ts';
 import { type AppendEntriesRequest, PROTOCOL_VERSION } from '../../../src/wire/raft/messages.ts';
 import { encodeRequest } from '../../../src/wire/raft/transport.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
+import type { Cluster } from './cluster.ts';
 import type { Fault } from './faults.ts';
 import type { SimulatedServer } from './server.ts';
 
 /** How far behind what is committed it begins, at most. */
 const BACK_MAX = 100;
 const ENTRIES_MAX = 4;
-const EVERY_MS = [5, 60] as const;
 /** A connection is closed after this time, answered or not. */
 const OPEN_MS = 1_000;
 
-export const leaderRepeats: Fault = (cluster, random) => {
+export const leaderRepeats: Fault = (cluster, random) => ({
+  text: 'whoever leads repeats what it has said',
+  end: startRepeating(cluster, random, [5, 60]),
+});
+
+/** Begins, each time after a pause in that range; returns the way to end it. */
+export function startRepeating(
+  cluster: Cluster,
+  random: SeededRandom,
+  everyMs: readonly [number, number],
+): () => void {
   let over = false;
   const speak = (): void => {
     if (over) return;
@@ -26,16 +36,13 @@ export const leaderRepeats: Fault = (cluster, random) => {
     for (const to of leader === undefined ? [] : servers) {
       if (leader !== undefined && to !== leader) repeat(leader, to, random);
     }
-    cluster.strikeIn(random.between(...EVERY_MS), speak);
+    cluster.strikeIn(random.between(...everyMs), speak);
   };
   speak();
-  return {
-    text: 'whoever leads repeats what it has said',
-    end: () => {
-      over = true;
-    },
+  return () => {
+    over = true;
   };
-};
+}
 
 function repeat(from: SimulatedServer, { address }: SimulatedServer, random: SeededRandom): void {
   const body = from.node && requestOf(from.node, random);
