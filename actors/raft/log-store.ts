@@ -95,8 +95,7 @@ export class LogStore {
     const place = { offset: this.#size, number: this.#frames, salt: this.#salt };
     const frame = encodeFrame(records, place);
     try {
-      await file.write(this.#size, [frame]);
-      await file.sync();
+      await file.writeDurably(this.#size, frame);
     } catch (error) {
       this.#broken = true;
       throw error;

@@ -119,6 +119,7 @@ function opened(path: string, file: MemoryFile): DiskFile {
     size: async () => file.size,
     read: async (offset, length) => file.read(offset, length),
     write: async (offset, chunks) => file.write(offset, chunks),
+    writeDurably: async (offset, chunk) => file.write(offset, [chunk]),
     truncate: async (size) => file.truncate(size),
     sync: async () => {},
     close: async () => {},

@@ -187,6 +187,8 @@ export interface DiskFile {
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Writes all of `chunks`, in order, at `offset`. Durable only after `sync`. */
   write(offset: number, chunks: readonly Uint8Array[]): Promise<void>;
+  /** Writes in one piece, durable when it resolves: by one call to the system (O_DSYNC). */
+  writeDurably(offset: number, chunk: Uint8Array): Promise<void>;
   truncate(size: number): Promise<void>;
   /** Returns when everything written is durable (fdatasync). */
   sync(): Promise<void>;

@@ -32,6 +32,20 @@ export function diskCompliance(name: string, open: OpenBench): void {
       expect(text(await run(disk.readFile(at('log'))))).toBe('one');
     });
 
+    it('writes durably beside ordinary writes, also several at once', async () => {
+      const file = await run(disk.open(at('log'), 'exclusive'));
+      await run(file.write(0, [bytes('head')]));
+      const both = [file.writeDurably(4, bytes(' abc'))];
+      both.push(file.writeDurably(8, bytes(' def')));
+      await run(Promise.all(both));
+      await run(file.writeDurably(5, bytes('A')));
+      expect(text(await run(file.read(0, 99)))).toBe('head Abc def');
+      await run(file.truncate(4));
+      await run(file.writeDurably(4, bytes('!')));
+      await run(file.close());
+      expect(text(await run(disk.readFile(at('log'))))).toBe('head!');
+    });
+
     it('fills a gap with zeros', async () => {
       const file = await run(disk.open(at('gap'), 'create'));
       await run(file.write(2, [bytes('x')]));

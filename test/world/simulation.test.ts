@@ -335,6 +335,25 @@ describe('simulated disk', () => {
     for (const count of Object.values(kinds)) expect(count).toBeGreaterThan(5);
   });
 
+  it('keeps what a durable write has confirmed, and perhaps one that has not ended', async () => {
+    const outcomes = new Set<string>();
+    for (let seed = 0; seed < 120; seed++) {
+      const { simulation, a } = twoHosts(seed);
+      const { disk } = a.world;
+      const file = await simulation.settle(disk.open('/log', 'create'));
+      await simulation.settle(disk.syncDirectory('/'));
+      await simulation.settle(file.writeDurably(0, bytes('confirmed.')));
+      file.writeDurably(10, bytes('begun')).catch(() => {});
+      await simulation.run((seed % 4) * 0.07);
+      a.crash();
+      const left = await content(a, simulation, '/log');
+      expect(left.startsWith('confirmed.')).toBe(true);
+      outcomes.add(left);
+    }
+    expect(outcomes).toContain('confirmed.');
+    expect(outcomes).toContain('confirmed.begun');
+  });
+
   it('may lose a file whose folder was not synced, and keeps replaced files whole', async () => {
     const outcomes = new Set<string>();
     for (let seed = 0; seed < 40; seed++) {

@@ -1,6 +1,7 @@
 /** The machine's disk. */
 
 import {
+  constants,
   type FileHandle,
   mkdir,
   open,
@@ -17,6 +18,7 @@ import type { Disk, DiskFile } from '../world.ts';
 import { plainBytes } from './stream.ts';
 
 const OPEN_FLAGS = { read: 'r', write: 'r+', create: 'a+', exclusive: 'wx+' } as const;
+const DURABLE_FLAGS = constants.O_WRONLY | constants.O_DSYNC;
 
 /** New files and folders are the owner's alone: they hold keys and tokens. */
 const FILE_MODE = 0o600;
@@ -107,6 +109,8 @@ async function syncDirectory(path: string): Promise<void> {
 class NodeFile implements DiskFile {
   readonly path: string;
   readonly #handle: FileHandle;
+  /** The same file, each write to which is durable; opened by the first of them. */
+  #durable: Promise<FileHandle> | undefined;
 
   constructor(path: string, handle: FileHandle) {
     this.path = path;
@@ -132,14 +136,13 @@ class NodeFile implements DiskFile {
   }
 
   write(offset: number, chunks: readonly Uint8Array[]): Promise<void> {
+    return attempt(`write ${this.path}`, () => writeAll(this.#handle, offset, chunks));
+  }
+
+  writeDurably(offset: number, chunk: Uint8Array): Promise<void> {
     return attempt(`write ${this.path}`, async () => {
-      let position = offset;
-      let left: Uint8Array[] = chunks.filter((chunk) => chunk.length > 0);
-      while (left.length > 0) {
-        const { bytesWritten } = await this.#handle.writev(left, position);
-        position += bytesWritten;
-        left = withoutFirst(left, bytesWritten);
-      }
+      this.#durable ??= this.#openDurable();
+      await writeAll(await this.#durable, offset, [chunk]);
     });
   }
 
@@ -152,7 +155,34 @@ class NodeFile implements DiskFile {
   }
 
   close(): Promise<void> {
-    return attempt(`close ${this.path}`, () => this.#handle.close());
+    return attempt(`close ${this.path}`, async () => {
+      await this.#handle.close();
+      await (await this.#durable)?.close();
+    });
+  }
+
+  /** A failure is for whoever writes now; the next write tries again. */
+  async #openDurable(): Promise<FileHandle> {
+    try {
+      return await open(this.path, DURABLE_FLAGS);
+    } catch (error) {
+      this.#durable = undefined;
+      throw error;
+    }
+  }
+}
+
+async function writeAll(
+  handle: FileHandle,
+  offset: number,
+  chunks: readonly Uint8Array[],
+): Promise<void> {
+  let position = offset;
+  let left: Uint8Array[] = chunks.filter((chunk) => chunk.length > 0);
+  while (left.length > 0) {
+    const { bytesWritten } = await handle.writev(left, position);
+    position += bytesWritten;
+    left = withoutFirst(left, bytesWritten);
   }
 }
 

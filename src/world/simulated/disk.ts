@@ -312,7 +312,7 @@ export class SimulatedDisk {
     file: FileNode,
     begin: (operation: DiskOperation) => Promise<void>,
   ): DiskFile {
-    return {
+    const handle: DiskFile = {
       path,
       size: async () => file.size,
       read: async (offset, length) => {
@@ -332,8 +332,14 @@ export class SimulatedDisk {
         await begin({ kind: 'sync', path, bytes: 0 });
         file.sync();
       },
+      // Two operations, so that a crash may come between them.
+      writeDurably: async (offset, chunk) => {
+        await handle.write(offset, [chunk]);
+        await handle.sync();
+      },
       close: async () => {},
     };
+    return handle;
   }
 
   #open(path: string, mode: 'read' | 'write' | 'create' | 'exclusive', attempt: string): FileNode {

@@ -212,6 +212,10 @@ describe('the write-ahead log', () => {
         const file = await world.disk.open(path, mode);
         const sync = file.sync.bind(file);
         file.sync = () => (failing ? Promise.reject(new Error('ENOSPC')) : sync());
+        file.writeDurably = async (offset, chunk) => {
+          await file.write(offset, [chunk]);
+          await file.sync();
+        };
         return file;
       },
     };
