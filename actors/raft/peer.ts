@@ -75,7 +75,7 @@ export class Peer {
     const lane = message.kind === 'append' ? this.#appends : this.#control;
     lane.send({
       rpc: request.rpc,
-      encode: () => encodeRequest(request),
+      encode: () => encodedOnce(request),
       answered: (body) => {
         const stranger = this.#strangerIn(body);
         if (stranger !== undefined) {
@@ -155,6 +155,17 @@ export class Peer {
       this.#snapshotStream = undefined;
     }
   }
+}
+
+/** Bytes of requests that go to several peers. */
+const encodings = new WeakMap<RaftRequest['body'], Buffer>();
+
+function encodedOnce(request: RaftRequest): Buffer {
+  const known = encodings.get(request.body);
+  if (known !== undefined) return known;
+  const bytes = encodeRequest(request);
+  encodings.set(request.body, bytes);
+  return bytes;
 }
 
 function snapshotRequest(

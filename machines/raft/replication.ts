@@ -68,19 +68,8 @@ function pump(step: Step, peer: Progress, idleAtMs: number): void {
 
 function sendAppend(step: Step, peer: Progress, prevTerm: number): void {
   const { node } = step;
-  const entries = node.log.slice(peer.next, APPEND_ENTRIES_MAX, APPEND_BYTES_MAX);
-  const body: AppendEntriesRequest = {
-    ProtocolVersion: PROTOCOL_VERSION,
-    ID: node.self.id,
-    Addr: node.self.address,
-    Term: node.term,
-    Leader: node.self.address,
-    PrevLogEntry: peer.next - 1,
-    PrevLogTerm: prevTerm,
-    Entries: entries,
-    LeaderCommitIndex: node.commitIndex,
-  };
-  const lastIndex = peer.next - 1 + entries.length;
+  const body = sameAppend(step, peer.next) ?? appendBody(node, peer.next, prevTerm);
+  const lastIndex = peer.next - 1 + (body.Entries?.length ?? 0);
   const { epoch } = peer;
   step.effects.push({
     type: 'send',
@@ -91,6 +80,31 @@ function sendAppend(step: Step, peer: Progress, prevTerm: number): void {
   peer.inFlight += 1;
   peer.commitSent = node.commitIndex;
   if (peer.mode === 'pipeline') peer.next = lastIndex + 1;
+}
+
+function appendBody(node: RaftNode, next: number, prevTerm: number): AppendEntriesRequest {
+  return {
+    ProtocolVersion: PROTOCOL_VERSION,
+    ID: node.self.id,
+    Addr: node.self.address,
+    Term: node.term,
+    Leader: node.self.address,
+    PrevLogEntry: next - 1,
+    PrevLogTerm: prevTerm,
+    Entries: node.log.slice(next, APPEND_ENTRIES_MAX, APPEND_BYTES_MAX),
+    LeaderCommitIndex: node.commitIndex,
+  };
+}
+
+/** Followers that are as far as each other get one and the same request: it is encoded once. */
+function sameAppend({ node, effects }: Step, next: number): AppendEntriesRequest | undefined {
+  for (const effect of effects) {
+    if (effect.type !== 'send' || effect.message.kind !== 'append') continue;
+    const { body } = effect.message;
+    const same = body.PrevLogEntry === next - 1 && body.LeaderCommitIndex === node.commitIndex;
+    if (same) return body;
+  }
+  return undefined;
 }
 
 function sendSnapshot(step: Step, peer: Progress): void {

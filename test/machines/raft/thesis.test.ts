@@ -371,4 +371,20 @@ describe('when entries are appended', () => {
       unixSeconds: 1_700_000_000,
     });
   });
+
+  it('followers that are as far as each other get one and the same request', () => {
+    const on = leading();
+    const both = answered(on, 'c', appendAnswer(on, on.log.lastIndex));
+    const reply = { answer: () => {}, refuse: () => {} };
+    const proposal = { kind: 'command', data: Buffer.from('x'), extensions: null, reply } as const;
+    const sent = (from: RaftNode): readonly unknown[] => {
+      const { effects } = stepNode(from, { type: 'proposals.submitted', proposals: [proposal] });
+      return effects.flatMap((effect) =>
+        effect.type === 'send' && effect.message.kind === 'append' ? [effect.message.body] : [],
+      );
+    };
+    const [toB, toC] = sent(both);
+    expect(toB).toMatchObject({ PrevLogEntry: both.log.lastIndex });
+    expect(toC).toBe(toB);
+  });
 });
