@@ -1,16 +1,20 @@
 /** Binds the state machine to its store: the only place from which the store is written. */
 
 import { type FsmInternalEvent, fsmMachine } from '../machines/fsm.ts';
+import type { Message } from '../machines/messages.ts';
 import type { Post } from '../machines/routes.ts';
 import { toError } from '../src/error-text.ts';
 import type { Fsm } from '../src/fsm/fsm.ts';
 import type { LockDelays } from '../src/store/lock-delays.ts';
+import { paced, TURN_MS } from '../src/world/turns.ts';
+import type { Clock } from '../src/world/world.ts';
 
 export interface FsmDeps {
   readonly post: Post<'fsm'>;
   readonly fsm: Fsm;
   /** Told of the keys whose sessions ended; the leader asks it before it lets a key be locked. */
   readonly lockDelays: LockDelays;
+  readonly clock: Clock;
 }
 
 const RESTORING = 'the state is being restored';
@@ -20,8 +24,18 @@ const RESTORING = 'the state is being restored';
  * knows what was applied only for as long as it lives. Fails when a command is unknown.
  */
 export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
-  const { post, fsm, lockDelays } = deps;
+  const { post, fsm, lockDelays, clock } = deps;
   let startedBefore = false;
+  let workedMs = 0;
+  /** Raft has the next batch ready: after a while of them others have a turn before that. */
+  const answer = (message: Message<'entries.applied'>): void => {
+    if (workedMs < TURN_MS) {
+      post.send('raft', message);
+      return;
+    }
+    workedMs = 0;
+    clock.setTimeout(() => post.send('raft', message), 0);
+  };
   return fsmMachine.provide({
     actions: {
       startEmpty: () => {
@@ -30,9 +44,11 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
       },
       applyBatches: (_, { batches }) => {
         for (const { entries, throughIndex } of batches) {
+          const beganMs = clock.monotonic();
           const { responses, effects } = fsm.apply(entries, throughIndex);
+          workedMs += clock.monotonic() - beganMs;
           for (const delay of effects.lockDelays) lockDelays.begin(delay);
-          post.send('raft', { type: 'entries.applied', throughIndex, responses });
+          answer({ type: 'entries.applied', throughIndex, responses });
           if (entries.length === 0) continue;
           const view = fsm.store.view();
           post.send('server', { type: 'store.changed', view, because: 'applied' });
@@ -40,12 +56,12 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
       },
       freeze: (_, { reply }) => {
         const index = fsm.store.view().appliedIndex;
-        reply.answer({ index, chunks: slices(fsm.freeze()), release: () => {} });
+        reply.answer({ index, chunks: paced(fsm.freeze(), clock), release: () => {} });
       },
       refuseFreeze: (_, { reply }) => reply.refuse(new Error(RESTORING)),
       restore: ({ self }, { index, chunks }) => {
         const tell = (event: FsmInternalEvent): void => self.send(event);
-        fsm.restore(chunks, index).then(
+        fsm.restore(paced(chunks, clock), index).then(
           () => tell({ type: 'restore.done', view: fsm.store.view() }),
           (error: unknown) => tell({ type: 'restore.failed', error: toError(error) }),
         );
@@ -61,9 +77,4 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
       },
     },
   });
-}
-
-/** A view encodes itself slice by slice, whenever its reader is ready for more. */
-async function* slices(state: Generator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* state;
 }

@@ -66,7 +66,7 @@ export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts
     children: [
       {
         id: 'fsm',
-        logic: createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays }),
+        logic: createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays, clock: world.clock }),
         restart: 'permanent',
         shutdownMs: 0,
       },

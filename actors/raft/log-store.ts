@@ -10,7 +10,8 @@
 import type { LogPoint } from '../../machines/raft/log-view.ts';
 import type { Log } from '../../src/log.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
-import type { Disk, DiskFile, Random } from '../../src/world/world.ts';
+import { Turns } from '../../src/world/turns.ts';
+import type { Clock, Disk, DiskFile, Random } from '../../src/world/world.ts';
 import { DamageError } from './damage.ts';
 import {
   decodeFrame,
@@ -39,11 +40,14 @@ function damagedLog(path: string, offset: number, reason: string): DamageError {
 
 export interface LogStoreOptions {
   readonly disk: Disk;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   /** Folder of the segments; made when missing. */
   readonly directory: string;
   readonly segmentBytesMax?: number;
+  /** Entries up to here are in a snapshot, and need not be held in memory. Default: none. */
+  readonly coveredThrough?: number;
 }
 
 interface Segment {
@@ -162,7 +166,7 @@ export class LogStore {
   async #recover(): Promise<readonly LogEntry[]> {
     const { disk, directory } = this.#options;
     const names = (await disk.list(directory)).filter((name) => SEGMENT_NAME.test(name));
-    const replay = new Replay();
+    const replay = new Replay(this.#options.coveredThrough ?? 0);
     let previous: { readonly path: string; readonly bytes: Buffer } | undefined;
     for (const name of names) {
       const path = `${directory}/${name}`;
@@ -173,7 +177,7 @@ export class LogStore {
         await this.#headless(path, bytes, last);
         break;
       }
-      if (previous !== undefined) this.#replaySealed(replay, previous, header.previousBytes);
+      if (previous !== undefined) await this.#replaySealed(replay, previous, header.previousBytes);
       this.#checkSequence(path, header.sequence);
       this.#segments.push({ sequence: header.sequence, path, maxIndex: 0 });
       previous = { path, bytes };
@@ -199,13 +203,13 @@ export class LogStore {
   }
 
   /** A segment that has a successor: every byte that counts must check. */
-  #replaySealed(
+  async #replaySealed(
     replay: Replay,
     segment: { readonly path: string; readonly bytes: Buffer },
     sealedBytes: number,
-  ): void {
+  ): Promise<void> {
     const { path, bytes } = segment;
-    const end = this.#replay(replay, path, bytes.subarray(0, sealedBytes));
+    const end = await this.#replay(replay, path, bytes.subarray(0, sealedBytes));
     if (end.offset === sealedBytes) return;
     throw damagedLog(path, end.offset, end.reason ?? 'the segment is cut off');
   }
@@ -215,7 +219,7 @@ export class LogStore {
     segment: { readonly path: string; readonly bytes: Buffer },
   ): Promise<void> {
     const { path, bytes } = segment;
-    const end = this.#replay(replay, path, bytes);
+    const end = await this.#replay(replay, path, bytes);
     const file = await this.#options.disk.open(path, 'write');
     this.#file = file;
     this.#size = end.offset;
@@ -237,11 +241,13 @@ export class LogStore {
     await file.sync();
   }
 
-  #replay(replay: Replay, path: string, bytes: Buffer): SegmentEnd {
+  async #replay(replay: Replay, path: string, bytes: Buffer): Promise<SegmentEnd> {
     const segment = this.#segments.at(-1) as Segment;
     const salt = decodeSegmentHeader(bytes)?.salt ?? 0;
     let place: FramePlace = { offset: SEGMENT_HEADER_BYTES, number: 0, salt };
+    const turns = new Turns(this.#options.clock);
     while (place.offset < bytes.length) {
+      if (turns.over) await turns.next();
       const frame = decodeFrame(bytes, place);
       if (!frame.ok) return { ...place, torn: frame.torn, reason: frame.reason };
       for (const record of frame.records) {
@@ -266,7 +272,12 @@ interface SegmentEnd extends FramePlace {
 /** Entries as they stand after all records so far. */
 class Replay {
   readonly entries: LogEntry[] = [];
+  readonly #coveredThrough: number;
   #next: number | undefined;
+
+  constructor(coveredThrough: number) {
+    this.#coveredThrough = coveredThrough;
+  }
 
   /** Returns what is wrong with a record that cannot follow. */
   take(record: LogRecord): string | undefined {
@@ -280,7 +291,8 @@ class Replay {
     const first = this.entries[0]?.Index ?? next;
     if (entry.Index > next) return `entry ${entry.Index} where ${next} or less may stand`;
     // It may replace what begins further back than we have: that was in a segment deleted since.
-    this.entries.length = Math.max(0, entry.Index - first);
+    const covered = entry.Index <= this.#coveredThrough;
+    this.entries.length = covered ? 0 : Math.max(0, entry.Index - first);
     this.entries.push(entry);
     this.#next = entry.Index + 1;
     return undefined;

@@ -7,13 +7,14 @@
  */
 
 import { posix } from 'node:path';
+import { TRAILING_LOGS } from '../../machines/raft/limits.ts';
 import { type LogPoint, LogView } from '../../machines/raft/log-view.ts';
 import type { Effect, HardState, StoredState } from '../../machines/raft/node.ts';
 import { EMPTY_CONFIGURATION } from '../../src/consensus/configuration.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
 import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
-import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
+import { entryBytes, type LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { World } from '../../src/world/world.ts';
 import { DamageError } from './damage.ts';
 import type { LogRecord } from './log-frame.ts';
@@ -21,8 +22,9 @@ import { LogStore, resetRecord } from './log-store.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { StableStore } from './stable-store.ts';
 
-/** Entries written in one frame at most, so that a frame stays of a size that is read at once. */
-const FRAME_RECORDS_MAX = 8192;
+/** A frame holds no more, so that it is encoded, and read again, within a few milliseconds. */
+const FRAME_RECORDS_MAX = 2048;
+const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 /** Waits between attempts to write to a disk that refuses. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5000;
@@ -93,19 +95,21 @@ export class RaftStorage {
     });
     const stable = new StableStore(disk, `${directory}/vote`);
     const hardState = await stable.load();
+    const snapshot = await firstGood(await snapshots.list(), restore, log);
     const { segmentBytesMax } = options;
     const { store, entries } = await LogStore.open({
       disk,
+      clock,
       random,
       log,
       directory: `${directory}/wal`,
+      coveredThrough: (snapshot?.index ?? 0) - TRAILING_LOGS,
       ...(segmentBytesMax !== undefined && { segmentBytesMax }),
     });
     const storage = new RaftStorage(options, snapshots, stable, store);
     try {
       await disk.syncDirectory(directory);
       await disk.syncDirectory(posix.dirname(directory));
-      const snapshot = await firstGood(await snapshots.list(), restore, log);
       return { storage, snapshot, stored: await storage.#stored(hardState, snapshot, entries) };
     } catch (error) {
       await store.close();
@@ -220,10 +224,24 @@ export class RaftStorage {
       if (reset !== undefined) records.push(resetRecord(reset));
       for (const entry of entries ?? []) records.push({ kind: 'entry', entry });
     }
-    for (let at = 0; at < records.length; at += FRAME_RECORDS_MAX) {
-      await this.#logStore.append(records.slice(at, at + FRAME_RECORDS_MAX));
-    }
+    for (const frame of framesOf(records)) await this.#logStore.append(frame);
   }
+}
+
+function* framesOf(records: readonly LogRecord[]): Generator<readonly LogRecord[]> {
+  let from = 0;
+  let bytes = 0;
+  for (const [at, record] of records.entries()) {
+    const own = record.kind === 'entry' ? entryBytes(record.entry) : 0;
+    const full = at - from >= FRAME_RECORDS_MAX || bytes + own > FRAME_BYTES_MAX;
+    if (full && at > from) {
+      yield records.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += own;
+  }
+  if (from < records.length) yield records.slice(from);
 }
 
 /**

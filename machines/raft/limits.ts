@@ -14,9 +14,11 @@ export const UNCOMMITTED_ENTRIES_MAX = 65_536;
 export const UNCOMMITTED_BYTES_MAX = 256 * 1024 * 1024;
 /** Bytes of log kept in memory, beyond which a snapshot is due whatever the threshold says. */
 export const LOG_BYTES_MAX = 256 * 1024 * 1024;
+/** Entries kept behind a snapshot for followers that lag, unless configured. */
+export const TRAILING_LOGS = 10_240;
 /**
  * Bytes of entries kept behind a snapshot, whatever their number: a follower that lags by more is
- * sent the snapshot. With the default of 10,240 entries it counts only for entries above 6 kB.
+ * sent the snapshot. With the default of entries it counts only for entries above 6 kB.
  */
 export const TRAILING_BYTES_MAX = 64 * 1024 * 1024;
 /** Configuration changes that wait for the one under way; more are refused. */
@@ -56,6 +58,6 @@ export function consulSettings(multiplier: number): RaftSettings {
     leaderLeaseTimeoutMs: 500 * multiplier,
     snapshotIntervalMs: 30_000,
     snapshotThreshold: 16_384,
-    trailingLogs: 10_240,
+    trailingLogs: TRAILING_LOGS,
   };
 }

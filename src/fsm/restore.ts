@@ -93,7 +93,7 @@ class Restorer {
     if (this.#lastIndex === null) throw undecodable('snapshot is empty');
     const lastIndex = this.#lastIndex;
     if (!this.#sawIndexRow && lastIndex > 0) {
-      this.#store.apply(lastIndex, (tx) => tx.bump('nodes', 'checks'));
+      this.#store.load(lastIndex, (tx) => tx.bump('nodes', 'checks'));
     }
     return {
       store: this.#store,
@@ -125,7 +125,7 @@ class Restorer {
     const record = RECORDS.get(type);
     if (record !== undefined) {
       const restore = record(reader);
-      this.#store.apply(lastIndex, (tx) => restore(tx));
+      this.#store.load(lastIndex, restore);
       if (type === COMMAND_TYPES.Index) this.#sawIndexRow = true;
     } else if (type === COMMAND_TYPES.ChunkingState) {
       this.#pendingChunks = ChunkingState.decode(reader).ChunkMap;

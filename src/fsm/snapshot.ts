@@ -25,8 +25,8 @@ import type { PendingChunks } from './chunking.ts';
 import { COMMAND_TYPES } from './command-types.ts';
 import { ChunkingState, IndexRecord, SnapshotHeader } from './records.ts';
 
-/** Bytes of a slice, at least; a slice ends with the record that passes it. */
-const SLICE_BYTES = 262_144;
+/** Bytes of a slice, at least; a slice ends with the record that passes it. A millisecond's work. */
+const SLICE_BYTES = 32_768;
 
 /** A record: its type, then its value. */
 type WriteRecord = <T>(type: number, codec: Codec<T>, value: T) => void;

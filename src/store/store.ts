@@ -60,6 +60,16 @@ export class Store implements StoreSource {
   }
 
   /**
+   * Writes what a snapshot holds into a store that nobody reads yet: nothing is kept to undo it or
+   * to wake anybody, so a `change` that throws leaves a store of no use.
+   */
+  load(index: number, change: (tx: Transaction) => void): void {
+    // All of it is new to whoever sees the first view.
+    if (this.#touched.length === 0) this.#touched = this.#trees.map(() => new Set());
+    change(new Transaction(index, this.#trees, null));
+  }
+
+  /**
    * Makes what was applied visible, wakes whom it concerns, returns the consequences. The state is
    * then that of `throughIndex`, which may be above the last command.
    */

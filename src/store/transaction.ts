@@ -40,10 +40,11 @@ export class Transaction implements StoreReader {
   readonly effects: Effects = { lockDelays: [] };
   readonly #reader: TreeReader;
   readonly #trees: readonly Tree[];
-  readonly #touched: TouchedKeys;
+  readonly #touched: TouchedKeys | null;
   readonly #undo: Undo[] = [];
 
-  constructor(index: number, trees: readonly Tree[], touched: TouchedKeys) {
+  /** Without `touched` nothing is noted of the changes, and they cannot be rolled back. */
+  constructor(index: number, trees: readonly Tree[], touched: TouchedKeys | null) {
     this.index = index;
     this.#trees = trees;
     this.#touched = touched;
@@ -74,7 +75,7 @@ export class Transaction implements StoreReader {
   put<Row>(table: Table<Row>, row: Row): void {
     const key = table.key(row);
     const before = this.#reader.first(table, key);
-    this.#undo.push({ table: table as Table<unknown>, key, before });
+    this.#remember(table, key, before);
     this.#write(table, key, before, row);
   }
 
@@ -82,7 +83,7 @@ export class Transaction implements StoreReader {
   remove<Row>(table: Table<Row>, key: string): boolean {
     const before = this.#reader.first(table, key);
     if (before === undefined) return false;
-    this.#undo.push({ table: table as Table<unknown>, key, before });
+    this.#remember(table, key, before);
     this.#write(table, key, before, undefined);
     return true;
   }
@@ -114,6 +115,11 @@ export class Transaction implements StoreReader {
     }
   }
 
+  #remember<Row>(table: Table<Row>, key: string, before: Row | undefined): void {
+    if (this.#touched === null) return;
+    this.#undo.push({ table: table as Table<unknown>, key, before });
+  }
+
   #write<Row>(
     table: Table<Row>,
     key: string,
@@ -138,6 +144,7 @@ export class Transaction implements StoreReader {
     if (tree === undefined) throw new RangeError(`no tree in slot ${slot}`);
     if (row === undefined) tree.delete(key);
     else tree.set(key, row);
+    if (this.#touched === null) return;
     let touched = this.#touched[slot];
     if (touched === undefined) {
       touched = new Set();

@@ -18,6 +18,17 @@ interface Sent {
   readonly message: { readonly type: string };
 }
 
+/** Each look at it takes some milliseconds, as work does. */
+class WorkingClock extends ManualClock {
+  lookMs = 0;
+  #worked = 0;
+
+  override monotonic(): number {
+    this.#worked += this.lookMs;
+    return super.monotonic() + this.#worked;
+  }
+}
+
 function start() {
   const sent: Sent[] = [];
   const post = {
@@ -25,12 +36,13 @@ function start() {
     ask: () => Promise.reject(new Error('asks nobody')),
   } as unknown as Post<'fsm'>;
   const fsm = new Fsm({ log: silentLog });
-  const lockDelays = new LockDelays(new ManualClock());
-  const actor = createActor(createFsmActor({ post, fsm, lockDelays }));
+  const clock = new WorkingClock();
+  const lockDelays = new LockDelays(clock);
+  const actor = createActor(createFsmActor({ post, fsm, lockDelays, clock }));
   const errors: unknown[] = [];
   actor.subscribe({ error: (error) => errors.push(error) });
   actor.start();
-  return { actor, fsm, sent, errors, lockDelays };
+  return { actor, fsm, sent, errors, lockDelays, clock };
 }
 
 const data = Buffer.from(vector('raft.json', 'fsm_kv_set').hex, 'hex');
@@ -48,6 +60,22 @@ describe('the fsm actor', () => {
       { to: 'server', message: { type: 'store.changed', because: 'applied' } },
     ]);
     expect(kvGet(fsm.store.view(), 'foo').result?.ModifyIndex).toBe(3);
+  });
+
+  it('lets others have a turn when it has applied batch after batch', async () => {
+    const { actor, sent, clock } = start();
+    clock.lookMs = 2;
+    const answered = () => sent.filter(({ to }) => to === 'raft').length;
+    for (let index = 3; index < 6; index++) {
+      actor.send({
+        type: 'entries.committed',
+        entries: [{ ...entry, index }],
+        throughIndex: index,
+      });
+    }
+    expect(answered()).toBe(2);
+    await clock.advance(0);
+    expect(answered()).toBe(3);
   });
 
   it('freezes a version that later commands do not change, and restores it elsewhere', async () => {

@@ -48,8 +48,8 @@ const records = (...entries: LogEntry[]) =>
 
 function open(directory: string, disk: Disk = world.disk, segmentBytesMax = 1 << 20) {
   const log = createMemoryLog();
-  const { random } = world;
-  const opening = LogStore.open({ disk, random, log, directory, segmentBytesMax });
+  const { clock, random } = world;
+  const opening = LogStore.open({ disk, clock, random, log, directory, segmentBytesMax });
   return opening.then((opened) => ({ ...opened, log }));
 }
 
@@ -183,6 +183,26 @@ describe('the write-ahead log', () => {
       expect(opened.log.lines).toHaveLength(1);
       await opened.store.close();
     }
+  });
+
+  it('holds nothing in memory of what a snapshot covers, but what may be replaced', async () => {
+    const directory = folder();
+    const { store } = await open(directory);
+    for (let index = 1; index <= 40; index++) await store.append(records(entry(index)));
+    await store.append(records(entry(20, 2), entry(21, 2)));
+    await store.append(records(entry(22, 2), entry(23, 2)));
+    await store.close();
+    const kept = async (coveredThrough: number): Promise<readonly string[]> => {
+      const { disk, clock, random } = world;
+      const options = { disk, clock, random, log: createMemoryLog(), directory, coveredThrough };
+      const opened = await LogStore.open(options);
+      await opened.store.close();
+      return indexes(opened.entries);
+    };
+    expect(await kept(20)).toEqual(['20/2', '21/2', '22/2', '23/2']);
+    expect(await kept(22)).toEqual(['22/2', '23/2']);
+    expect(await kept(90)).toEqual(['23/2']);
+    expect(await kept(-5)).toHaveLength(23);
   });
 
   it('starts new segments and deletes those that a snapshot covers', async () => {

@@ -221,7 +221,10 @@ export class SimulatedServer {
     const timers = sessionTimers(world, raftApply, log);
     let ready = false;
     const state: ChildSpec[] = [
-      permanent('fsm', createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays })),
+      permanent(
+        'fsm',
+        createFsmActor({ post: bus.postFor('fsm'), fsm, lockDelays, clock: world.clock }),
+      ),
       permanent(
         'raft',
         this.#watched(logic, () => life),

@@ -5,8 +5,9 @@ import { silentLog } from '../../../src/log.ts';
 import { createNodeWorld } from '../../../src/world/node/node-world.ts';
 
 async function write(directory: string): Promise<never> {
-  const { disk, random } = createNodeWorld();
-  const { store, entries } = await LogStore.open({ disk, random, log: silentLog, directory });
+  const { disk, clock, random } = createNodeWorld();
+  const options = { disk, clock, random, log: silentLog, directory };
+  const { store, entries } = await LogStore.open(options);
   for (let next = (entries.at(-1)?.Index ?? 0) + 1; ; next += 3) {
     const records = [next, next + 1, next + 2].map((Index) => ({
       kind: 'entry' as const,
