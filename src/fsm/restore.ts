@@ -65,6 +65,7 @@ export async function restoreState(
 
 class Restorer {
   readonly #store = new Store();
+  #loading: Transaction | undefined;
   readonly #splitter = new ValueSplitter(
     {
       value: (bytes) => this.#value(bytes),
@@ -93,7 +94,7 @@ class Restorer {
     if (this.#lastIndex === null) throw undecodable('snapshot is empty');
     const lastIndex = this.#lastIndex;
     if (!this.#sawIndexRow && lastIndex > 0) {
-      this.#store.load(lastIndex, (tx) => tx.bump('nodes', 'checks'));
+      this.#store.load(lastIndex).bump('nodes', 'checks');
     }
     return {
       store: this.#store,
@@ -125,7 +126,8 @@ class Restorer {
     const record = RECORDS.get(type);
     if (record !== undefined) {
       const restore = record(reader);
-      this.#store.load(lastIndex, restore);
+      this.#loading ??= this.#store.load(lastIndex);
+      restore(this.#loading);
       if (type === COMMAND_TYPES.Index) this.#sawIndexRow = true;
     } else if (type === COMMAND_TYPES.ChunkingState) {
       this.#pendingChunks = ChunkingState.decode(reader).ChunkMap;

@@ -60,13 +60,13 @@ export class Store implements StoreSource {
   }
 
   /**
-   * Writes what a snapshot holds into a store that nobody reads yet: nothing is kept to undo it or
-   * to wake anybody, so a `change` that throws leaves a store of no use.
+   * For writing what a snapshot holds into a store that nobody reads yet: nothing is kept to undo it
+   * or to wake anybody, so that whoever fails half-way leaves a store of no use.
    */
-  load(index: number, change: (tx: Transaction) => void): void {
+  load(index: number): Transaction {
     // All of it is new to whoever sees the first view.
-    if (this.#touched.length === 0) this.#touched = this.#trees.map(() => new Set());
-    change(new Transaction(index, this.#trees, null));
+    this.#touched = this.#trees.map(() => new Set());
+    return new Transaction(index, this.#trees, null);
   }
 
   /**
