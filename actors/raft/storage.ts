@@ -95,7 +95,7 @@ export class RaftStorage {
     });
     const stable = new StableStore(disk, `${directory}/vote`);
     const hardState = await stable.load();
-    const snapshot = await firstGood(await snapshots.list(), restore, log);
+    const oldest = (await snapshots.list()).at(-1)?.index ?? 0;
     const { segmentBytesMax } = options;
     const { store, entries } = await LogStore.open({
       disk,
@@ -103,35 +103,58 @@ export class RaftStorage {
       random,
       log,
       directory: `${directory}/wal`,
-      coveredThrough: (snapshot?.index ?? 0) - TRAILING_LOGS,
+      coveredThrough: oldest - TRAILING_LOGS,
       ...(segmentBytesMax !== undefined && { segmentBytesMax }),
     });
     const storage = new RaftStorage(options, snapshots, stable, store);
     try {
       await disk.syncDirectory(directory);
       await disk.syncDirectory(posix.dirname(directory));
-      return { storage, snapshot, stored: await storage.#stored(hardState, snapshot, entries) };
+      return await storage.#recover(hardState, entries, restore);
     } catch (error) {
       await store.close();
       throw error;
     }
   }
 
-  async #stored(
+  /** Whether the log goes on behind a snapshot is known before anybody sees its state. */
+  async #recover(
     hardState: HardState,
-    snapshot: StoredSnapshot | undefined,
     entries: readonly LogEntry[],
-  ): Promise<StoredState> {
-    const point = { index: snapshot?.index ?? 0, term: snapshot?.term ?? 0 };
+    restore: (snapshot: StoredSnapshot) => Promise<void>,
+  ): Promise<OpenedStorage> {
     const newest = await this.snapshots.newestPoint();
-    const log = joined(point, newest, entries, this.#options.directory);
+    const { directory, log } = this.#options;
+    for (const snapshot of await this.snapshots.list()) {
+      const view = joined(snapshot, newest, entries, directory);
+      try {
+        await restore(snapshot);
+      } catch (error) {
+        log.error('a snapshot could not be restored', { snapshot: snapshot.id, error });
+        continue;
+      }
+      return this.#opened(hardState, view, entries, snapshot);
+    }
+    const view = joined({ index: 0, term: 0 }, newest, entries, directory);
+    return this.#opened(hardState, view, entries, undefined);
+  }
+
+  async #opened(
+    hardState: HardState,
+    view: LogView,
+    entries: readonly LogEntry[],
+    snapshot: StoredSnapshot | undefined,
+  ): Promise<OpenedStorage> {
     // What does not agree with the snapshot is void, and must not come back.
-    if (log.entries().length !== entries.length) await this.#logStore.append([resetRecord(point)]);
+    if (view.entries().length !== entries.length) {
+      await this.#logStore.append([resetRecord(view.snapshot)]);
+    }
     const configuration = {
       index: snapshot?.configurationIndex ?? 0,
       configuration: snapshot?.configuration ?? EMPTY_CONFIGURATION,
     };
-    return { hardState, log: log.bounded(), configuration };
+    const stored = { hardState, log: view.bounded(), configuration };
+    return { storage: this, snapshot, stored };
   }
 
   persist(effect: Persist): void {
@@ -249,37 +272,20 @@ function* framesOf(records: readonly LogRecord[]): Generator<readonly LogRecord[
  * between the snapshot and the log, or those of a newer snapshot that is lost.
  */
 function joined(
-  snapshot: LogPoint,
+  { index, term }: LogPoint,
   newest: LogPoint | undefined,
   entries: readonly LogEntry[],
   directory: string,
 ): LogView {
-  const first = entries[0]?.Index ?? snapshot.index + 1;
-  if (first > snapshot.index + 1) {
-    const reach =
-      snapshot.index === 0 ? 'no snapshot can be used' : `the snapshot ends at ${snapshot.index}`;
+  const first = entries[0]?.Index ?? index + 1;
+  if (first > index + 1) {
+    const reach = index === 0 ? 'no snapshot can be used' : `the snapshot ends at ${index}`;
     throw new DamageError(`The raft log ${directory}/wal begins at entry ${first}, but ${reach}.`);
   }
-  const view = LogView.from(snapshot, entries);
+  const view = LogView.from({ index, term }, entries);
   if (newest === undefined || view.termAt(newest.index) === newest.term) return view;
   throw new DamageError(
     `The snapshot of entry ${newest.index} of term ${newest.term} in ${directory}/snapshots cannot ` +
       `be used, and the raft log ${directory}/wal does not hold what was in it.`,
   );
-}
-
-async function firstGood(
-  snapshots: readonly StoredSnapshot[],
-  restore: (snapshot: StoredSnapshot) => Promise<void>,
-  log: Log,
-): Promise<StoredSnapshot | undefined> {
-  for (const snapshot of snapshots) {
-    try {
-      await restore(snapshot);
-      return snapshot;
-    } catch (error) {
-      log.error('a snapshot could not be restored', { snapshot: snapshot.id, error });
-    }
-  }
-  return undefined;
 }

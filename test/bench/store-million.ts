@@ -3,7 +3,7 @@
  * new follower and a restart take, and how long the event loop stands still meanwhile. Leader and
  * follower share the process, so that a pause of one is a pause of both.
  *
- * MOBIUS_BENCH_PAIRS changes the number.
+ * MOBIUS_BENCH_PAIRS changes the number; store/README.md says what came out.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -99,7 +99,13 @@ function setCommand(number: number): Uint8Array {
   return encodeCommand(COMMAND_TYPES.KVS, KVSRequest, request);
 }
 
-async function write(server: StateServer, from: number, to: number): Promise<void> {
+/** The callers share the thread: what many of them do in one turn is a pause of its own. */
+async function write(
+  server: StateServer,
+  from: number,
+  to: number,
+  callers = CALLERS,
+): Promise<void> {
   let next = from;
   const caller = async (): Promise<void> => {
     while (next < to) {
@@ -108,7 +114,7 @@ async function write(server: StateServer, from: number, to: number): Promise<voi
       await server.consensus.apply(setCommand(number));
     }
   };
-  await Promise.all(Array.from({ length: CALLERS }, caller));
+  await Promise.all(Array.from({ length: callers }, caller));
 }
 
 function usedBytes(): number {
@@ -138,8 +144,8 @@ async function main(): Promise<void> {
     const heldBytes = usedBytes() - beforeBytes;
     const each = Math.round(heldBytes / PAIRS);
     process.stdout.write(`memory: ${megabytes(heldBytes)}, ${each} bytes a pair\n`);
-    const { size } = await measured('snapshot while 256 callers write', async () => {
-      const rewriting = write(leader, 0, 20_000);
+    const { size } = await measured('snapshot while 64 callers write', async () => {
+      const rewriting = write(leader, 0, 20_000, 64);
       const snapshot = await leader.consensus.snapshot();
       await rewriting;
       return snapshot;
