@@ -6,7 +6,6 @@
 import type { AnyReply, Effect, Input, PeerAnswer, RaftNode } from '../../machines/raft/node.ts';
 import type { RaftEvent } from '../../machines/raft/raft.ts';
 import { viewOf } from '../../machines/raft/step.ts';
-import type { CommittedEntry } from '../../machines/routes/raft.ts';
 import { type Post, receiversOf } from '../../machines/routes.ts';
 import type { RaftConfiguration, RaftServer } from '../../src/consensus/configuration.ts';
 import { ConsensusError, type StoredSnapshot } from '../../src/consensus/consensus.ts';
@@ -14,17 +13,15 @@ import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
 import { soon } from '../../src/microtask.ts';
 import { RefusalLog } from '../../src/port/refusal-log.ts';
-import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
 import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
 import { Inbound } from './inbound.ts';
 import { LeaderWatch } from './leader-watch.ts';
 import { Peer, type RaftDial } from './peer.ts';
 import { PendingReplies } from './pending.ts';
+import { recoverIfAsked } from './recovery.ts';
 import { adoptSnapshot, receiveSnapshot, takeSnapshot } from './snapshots.ts';
+import { StateMachine } from './state-machine.ts';
 import { RaftStorage } from './storage.ts';
-
-/** A snapshot of any size may take this long to be frozen or restored. */
-export const STATE_TIMEOUT_MS = 600_000;
 
 /** Who hears of leadership and of the node's view: all that the route table names. */
 const LISTENERS = {
@@ -68,6 +65,7 @@ export class RaftBinding {
   readonly #pending = new PendingReplies();
   readonly #peers = new Map<string, Peer>();
   readonly #inbound: Inbound;
+  readonly #state: StateMachine;
   #storage: RaftStorage | undefined;
   #deferred: Deferred[] = [];
   #durable = 0;
@@ -86,6 +84,7 @@ export class RaftBinding {
   constructor(deps: RaftActorDeps, host: RaftHost) {
     this.#deps = deps;
     this.#host = host;
+    this.#state = new StateMachine(deps.post, deps.world.clock);
     const losses = new RefusalLog(deps.log, deps.world.clock, 'a raft connection is lost');
     const watch = new LeaderWatch({
       clock: deps.world.clock,
@@ -103,7 +102,7 @@ export class RaftBinding {
 
   /** Reads the disk and restores the state machine, then tells the node. */
   open(): void {
-    const { world, log, directory, segmentBytesMax, before } = this.#deps;
+    const { world, log, directory, self, segmentBytesMax, before } = this.#deps;
     const listener = {
       persisted: (sequence: number) => this.#persisted(sequence),
       failed: (error: Error) => this.#send({ type: 'storage.failed', nowMs: this.#nowMs(), error }),
@@ -114,8 +113,11 @@ export class RaftBinding {
       await before;
       if (this.#closed) return;
       const options = { world, log, directory, listener, ...limits };
-      const { storage, stored } = await RaftStorage.open(options, (snapshot) =>
-        this.restore(snapshot),
+      const { storage, stored } = await RaftStorage.open(
+        options,
+        (snapshot) => this.#state.restore(snapshot),
+        (found) =>
+          recoverIfAsked({ disk: world.disk, log, directory, self, state: this.#state }, found),
       );
       this.#storage = storage;
       if (!this.#closed) {
@@ -242,12 +244,7 @@ export class RaftBinding {
 
   #apply({ entries, throughIndex }: EffectOf<'apply'>): void {
     this.#pending.applying(entries.map((entry) => entry.Index));
-    const message = {
-      type: 'entries.committed',
-      entries: entries.map(committed),
-      throughIndex,
-    } as const;
-    this.#deps.post.send('fsm', message);
+    this.#state.apply(entries, throughIndex);
   }
 
   #refuse({ replies, error, text }: Omit<EffectOf<'refuse'>, 'type'>): void {
@@ -257,11 +254,8 @@ export class RaftBinding {
   /** Snapshots are taken one after the other. */
   #takeSnapshot(effect: EffectOf<'snapshot.take'>): void {
     const take = async (): Promise<void> => {
-      const { post } = this.#deps;
-      const options = { timeoutMs: STATE_TIMEOUT_MS };
-      const freeze = () => post.ask('fsm', { type: 'state.freeze' }, options);
       // The state is frozen now, behind the batches already sent, even if the writing has to wait.
-      const frozen = freeze();
+      const frozen = this.#state.freeze();
       frozen.catch(() => {});
       const before = this.#snapshots;
       await before;
@@ -288,7 +282,7 @@ export class RaftBinding {
       request,
       chunks: this.#inbound.state(ticket),
       snapshots: this.#openStorage().snapshots,
-      restore: (snapshot) => this.restore(snapshot),
+      restore: (snapshot) => this.#state.restore(snapshot),
       progressed,
     }).then(
       ({ at, configuration }) =>
@@ -330,7 +324,7 @@ export class RaftBinding {
   }
 
   #loadSnapshot({ snapshot, reply }: EffectOf<'snapshot.load'>): void {
-    this.restore(snapshot).then(
+    this.#state.restore(snapshot).then(
       () => this.#send({ type: 'snapshot.loaded', nowMs: this.#nowMs(), reply }),
       (error: unknown) => {
         const failure = toError(error);
@@ -346,16 +340,6 @@ export class RaftBinding {
       .catch((error: unknown) =>
         this.#deps.log.error('a snapshot could not be removed', { snapshot: snapshot.id, error }),
       );
-  }
-
-  /** The state machine takes the state of a snapshot. */
-  async restore(snapshot: StoredSnapshot): Promise<void> {
-    const question = {
-      type: 'state.restore',
-      index: snapshot.index,
-      chunks: snapshot.chunks(),
-    } as const;
-    await this.#deps.post.ask('fsm', question, { timeoutMs: STATE_TIMEOUT_MS });
   }
 
   #leadershipGained(term: number): void {
@@ -479,16 +463,3 @@ export class RaftBinding {
     }
   }
 }
-
-function committed(entry: LogEntry): CommittedEntry {
-  const at = entry.AppendedAt;
-  return {
-    index: entry.Index,
-    term: entry.Term,
-    data: entry.Data ?? NO_BYTES,
-    extensions: entry.Extensions,
-    appendedAtMs: at === undefined ? undefined : at.unixSeconds * 1000 + at.nanoseconds / 1e6,
-  };
-}
-
-const NO_BYTES = new Uint8Array(0);

@@ -19,6 +19,7 @@ import type { World } from '../../src/world/world.ts';
 import { DamageError } from './damage.ts';
 import type { LogRecord } from './log-frame.ts';
 import { LogStore, resetRecord } from './log-store.ts';
+import type { FoundState } from './recovery.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { StableStore } from './stable-store.ts';
 
@@ -49,8 +50,6 @@ export interface StorageOptions {
 export interface OpenedStorage {
   readonly storage: RaftStorage;
   readonly stored: StoredState;
-  /** The snapshot that the state machine was restored from. */
-  readonly snapshot: StoredSnapshot | undefined;
 }
 
 export class RaftStorage {
@@ -78,11 +77,13 @@ export class RaftStorage {
 
   /**
    * Reads log, term, vote and the newest snapshot that `restore` accepts; older ones are tried when
-   * a newer one is damaged. Rejects with `DamageError` when what is left has gaps.
+   * a newer one is damaged. `recover` may put another state in place of the one that was found.
+   * Rejects with `DamageError` when what is left has gaps.
    */
   static async open(
     options: StorageOptions,
     restore: (snapshot: StoredSnapshot) => Promise<void>,
+    recover: (found: FoundState) => Promise<StoredState>,
   ): Promise<OpenedStorage> {
     const { world, log, directory } = options;
     const { disk, clock, random } = world;
@@ -110,7 +111,8 @@ export class RaftStorage {
     try {
       await disk.syncDirectory(directory);
       await disk.syncDirectory(posix.dirname(directory));
-      return await storage.#recover(hardState, entries, restore);
+      const found = await storage.#found(hardState, entries, restore);
+      return { storage, stored: await recover({ stored: found, store, snapshots }) };
     } catch (error) {
       await store.close();
       throw error;
@@ -118,11 +120,11 @@ export class RaftStorage {
   }
 
   /** Whether the log goes on behind a snapshot is known before anybody sees its state. */
-  async #recover(
+  async #found(
     hardState: HardState,
     entries: readonly LogEntry[],
     restore: (snapshot: StoredSnapshot) => Promise<void>,
-  ): Promise<OpenedStorage> {
+  ): Promise<StoredState> {
     const newest = await this.snapshots.newestPoint();
     const { directory, log } = this.#options;
     for (const snapshot of await this.snapshots.list()) {
@@ -133,18 +135,18 @@ export class RaftStorage {
         log.error('a snapshot could not be restored', { snapshot: snapshot.id, error });
         continue;
       }
-      return this.#opened(hardState, view, entries, snapshot);
+      return this.#behind(hardState, view, entries, snapshot);
     }
     const view = joined({ index: 0, term: 0 }, newest, entries, directory);
-    return this.#opened(hardState, view, entries, undefined);
+    return this.#behind(hardState, view, entries, undefined);
   }
 
-  async #opened(
+  async #behind(
     hardState: HardState,
     view: LogView,
     entries: readonly LogEntry[],
     snapshot: StoredSnapshot | undefined,
-  ): Promise<OpenedStorage> {
+  ): Promise<StoredState> {
     // What does not agree with the snapshot is void, and must not come back.
     if (view.entries().length !== entries.length) {
       await this.#logStore.append([resetRecord(view.snapshot)]);
@@ -153,8 +155,7 @@ export class RaftStorage {
       index: snapshot?.configurationIndex ?? 0,
       configuration: snapshot?.configuration ?? EMPTY_CONFIGURATION,
     };
-    const stored = { hardState, log: view.bounded(), configuration };
-    return { storage: this, snapshot, stored };
+    return { hardState, log: view.bounded(), configuration };
   }
 
   persist(effect: Persist): void {
