@@ -3,6 +3,7 @@
  * be whole again in time, and everything that callers were told must have an explanation.
  */
 
+import { voterIds } from '../../../machines/raft/step-base.ts';
 import { textOf } from '../../../src/error-text.ts';
 import {
   checkLinearizable,
@@ -215,7 +216,11 @@ class Run {
   async #peace(): Promise<void> {
     const { leader, members, simulation } = this.#cluster;
     const term = leader?.node?.term ?? 0;
-    const others = members.filter((server) => server !== leader);
+    const voters = leader?.node === undefined ? [] : voterIds(leader.node);
+    // Of two voters neither can be spared.
+    const others = members.filter(
+      (server) => server !== leader && (voters.length > 2 || !voters.includes(server.id)),
+    );
     const away = others[Math.floor(simulation.random.float() * others.length)];
     if (away !== undefined) simulation.network.isolate(away.host.name);
     await this.#pass(AWAY_MS);
