@@ -202,12 +202,7 @@ function appendAnswered(
 ): void {
   const { node } = step;
   const current = answer.epoch === peer.epoch;
-  if (answer.response.Success) {
-    peer.leaseFromMs = Math.max(peer.leaseFromMs, answer.sentAtMs);
-    // It has heard us: that was as good as a heartbeat, and the next append may be too.
-    const heartbeatMs = node.settings.heartbeatTimeoutMs / 10;
-    peer.heartbeatAtMs = Math.max(peer.heartbeatAtMs, answer.sentAtMs + 2 * heartbeatMs);
-  }
+  if (answer.response.Success) peer.leaseFromMs = Math.max(peer.leaseFromMs, answer.sentAtMs);
   if (current) peer.inFlight = Math.max(0, peer.inFlight - 1);
   if (answer.response.Success) {
     // The follower answers when it is durable, so this holds whatever became of the connection.

@@ -33,10 +33,14 @@ describe('the pace of a leader', () => {
   const led = elected([1, 2, 2], 3);
   const heartbeatMs = led.settings.heartbeatTimeoutMs / 10;
 
-  it('takes an append that was answered for a heartbeat, from when it was sent', () => {
-    const sentAtMs = led.nowMs + 1_000;
-    const heard = taken(led, 'b', sentAtMs, sentAtMs + 30);
-    expect(progressOf(heard, 'b').heartbeatAtMs).toBeGreaterThanOrEqual(sentAtMs + 2 * heartbeatMs);
+  it('sends heartbeats beside appends: peers answer them though their main loop is busy', () => {
+    const dueMs = progressOf(led, 'b').heartbeatAtMs;
+    const before = taken(led, 'b', led.nowMs, dueMs - 1);
+    expect(progressOf(before, 'b').heartbeatAtMs).toBe(dueMs);
+    const after = taken(before, 'b', dueMs - 1, dueMs);
+    const nextMs = progressOf(after, 'b').heartbeatAtMs;
+    expect(nextMs).toBeGreaterThanOrEqual(dueMs + heartbeatMs);
+    expect(nextMs).toBeLessThan(dueMs + 2 * heartbeatMs);
   });
 
   it('tells followers within the commit timeout what is committed, and all in one step', () => {
