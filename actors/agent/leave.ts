@@ -7,7 +7,7 @@
 
 import { votersOf } from '../../src/consensus/configuration.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
-import type { Clock } from '../../src/world/world.ts';
+import { pause } from '../../src/world/pause.ts';
 import type { Foundation } from './foundation.ts';
 
 const POOL_TIMEOUT_MS = 15_000;
@@ -75,10 +75,4 @@ async function untilRemoved(consensus: LeaveConsensus, base: Foundation): Promis
     }
     await pause(clock, REMOVAL_PAUSE_MS);
   }
-}
-
-function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.setTimeout(() => resolve(), ms);
-  });
 }

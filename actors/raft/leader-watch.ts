@@ -6,6 +6,7 @@
 
 import type { RaftLeader } from '../../src/consensus/consensus.ts';
 import { codeOf } from '../../src/world/errors.ts';
+import { pause } from '../../src/world/pause.ts';
 import type { ByteStream, Clock } from '../../src/world/world.ts';
 import type { RaftDial } from './peer.ts';
 
@@ -51,7 +52,7 @@ export class LeaderWatch {
       } catch (error) {
         if (codeOf(error) === 'ECONNREFUSED') return true;
       }
-      await this.#pause(AGAIN_MS);
+      await pause(clock, AGAIN_MS);
     }
     return false;
   }
@@ -69,12 +70,6 @@ export class LeaderWatch {
           resolve();
         },
       });
-    });
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#deps.clock.setTimeout(() => resolve(), ms);
     });
   }
 }

@@ -4,6 +4,7 @@ import type { CommittedEntry, StateSnapshot } from '../../machines/routes/raft.t
 import type { Post } from '../../machines/routes.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
 import type { LogEntry } from '../../src/wire/raft/log-entry.ts';
+import { pause } from '../../src/world/pause.ts';
 import type { Clock } from '../../src/world/world.ts';
 
 /** A snapshot of any size may take this long to be frozen or restored. */
@@ -33,9 +34,7 @@ export class StateMachine {
   /** As `apply`, with a turn of the event loop for others. */
   async applyInTurn(entries: readonly LogEntry[], throughIndex: number): Promise<void> {
     this.apply(entries, throughIndex);
-    await new Promise<void>((resolve) => {
-      this.#clock.setTimeout(() => resolve(), 0);
-    });
+    await pause(this.#clock, 0);
   }
 
   /** The state behind everything that was handed over before. */

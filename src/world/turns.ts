@@ -4,6 +4,7 @@
  * would notice.
  */
 
+import { pause } from './pause.ts';
 import type { Clock } from './world.ts';
 
 /** Work goes on this long before others have a turn. */
@@ -27,9 +28,7 @@ export class Turns {
 
   /** Resolves when everybody else has had a turn. */
   async next(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#clock.setTimeout(() => resolve(), 0);
-    });
+    await pause(this.#clock, 0);
     this.#beganMs = this.#clock.monotonic();
   }
 }
