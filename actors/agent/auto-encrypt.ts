@@ -21,6 +21,7 @@ import { callInsecure } from '../../src/rpc/client/insecure.ts';
 import type { RpcCaller } from '../../src/rpc/method.ts';
 import { AUTO_ENCRYPT_SIGN } from '../../src/rpc/methods/auto-encrypt.ts';
 import { CONNECT_CA_ROOTS, CONNECT_CA_SIGN } from '../../src/rpc/methods/connect-ca.ts';
+import { pause } from '../../src/world/pause.ts';
 import type { Endpoint } from '../../src/world/world.ts';
 import { resolveJoinAddresses } from '../gossip/join-addresses.ts';
 import type { Foundation } from './foundation.ts';
@@ -39,7 +40,7 @@ export async function awaitFirstCertificate(base: Foundation): Promise<void> {
     log.error('No servers successfully responded to the auto-encrypt request', {
       retry_in_ms: pauseMs,
     });
-    await new Promise<void>((resolve) => base.world.clock.setTimeout(() => resolve(), pauseMs));
+    await pause(base.world.clock, pauseMs);
   }
 }
 

@@ -15,6 +15,7 @@ import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
 import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
 import { entryBytes, type LogEntry } from '../../src/wire/raft/log-entry.ts';
+import { pause } from '../../src/world/pause.ts';
 import type { World } from '../../src/world/world.ts';
 import { DamageError } from './damage.ts';
 import type { LogRecord } from './log-frame.ts';
@@ -231,9 +232,7 @@ export class RaftStorage {
         failures += 1;
         if (failures === 1) listener.failed(toError(error));
         if (this.#closed) return false;
-        await new Promise<void>((resolve) => {
-          world.clock.setTimeout(() => resolve(), waitMs);
-        });
+        await pause(world.clock, waitMs);
         waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
       }
     }

@@ -3,6 +3,7 @@
  * a blocking query keeps it fresh for as long as somebody asks for it now and then.
  */
 
+import { pause } from '../world/pause.ts';
 import type { Clock } from '../world/world.ts';
 import type { CacheWish } from './options.ts';
 
@@ -143,7 +144,7 @@ export class AgentCache {
       } catch {
         // The entry's age tells its readers; there is nobody to answer the error to.
         entry.failingSince ??= entry.fetchedAt;
-        if (!signal.aborted) await this.#pause(retryMs);
+        if (!signal.aborted) await pause(this.#clock, retryMs);
         retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
       }
     }
@@ -157,12 +158,6 @@ export class AgentCache {
     entry.failingSince = null;
     if (!changed) return;
     for (const wake of [...entry.waiters]) wake();
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.setTimeout(() => resolve(), ms);
-    });
   }
 
   #waitForChange(entry: Entry, { timeoutMs, signal, minIndex }: CacheRequest): Promise<void> {

@@ -3,6 +3,7 @@
 import type { QueryMeta, QueryOptions } from '../../model/blocks.ts';
 import { blockingQuery, type Indexed } from '../../store/blocking-query.ts';
 import type { StoreReader } from '../../store/view.ts';
+import { pause } from '../../world/pause.ts';
 import type { TimerId } from '../../world/world.ts';
 import { RpcError, type RpcOrigin } from '../method.ts';
 import type { EndpointDeps } from './deps.ts';
@@ -54,9 +55,7 @@ export async function consistent(deps: EndpointDeps): Promise<void> {
   const pauseMs = deps.random.float() * READY_POLL_MS;
   while (!deps.consensus.view().readyForConsistentReads) {
     if (deps.clock.monotonic() >= giveUpAt) throw new RpcError(NOT_READY);
-    await new Promise<void>((resolve) => {
-      deps.clock.setTimeout(() => resolve(), pauseMs);
-    });
+    await pause(deps.clock, pauseMs);
   }
 }
 
