@@ -12,7 +12,7 @@ import { CrashCluster, type Node } from './crashes/cluster.ts';
 import { Crowd } from './crashes/crowd.ts';
 import { type Fault, faultsOf, type Stage } from './crashes/faults.ts';
 import { Probe } from './crashes/probe.ts';
-import { whyNoDisk, whyNoFullDisks } from './crashes/room.ts';
+import { LIMITED_FILES, whyNoDisk, whyNoLimits } from './crashes/room.ts';
 import { agree, unexplained } from './crashes/verdict.ts';
 import { figure, pause, skipLoudly, until } from './program.ts';
 import { textOf } from './raft-server.ts';
@@ -29,7 +29,7 @@ const STOPPED_READS = 20;
 /** What was sent to a stopped server lies in its sockets. */
 const ARRIVAL_MS = 30;
 
-const noFullDisks = whyNoFullDisks();
+const noFullDisks = whyNoLimits();
 if (noFullDisks !== undefined) skipLoudly('full disks', noFullDisks);
 const noDisk = whyNoDisk();
 if (noDisk !== undefined) skipLoudly('what a disk does to writes', noDisk);
@@ -66,7 +66,7 @@ test(`${KILLS} kills in the order of seed ${SEED}`, { timeout: LIMIT_MS }, async
   const random = createSeededRandom(`crashes ${SEED}`);
   const faults = faultsOf(random, KILLS, noFullDisks === undefined ? 'may run full' : 'stay roomy');
   const crowd = new Crowd({ cluster, calls, probe, random });
-  const stage = { cluster, random: random.fork('faults'), probe };
+  const stage = { cluster, random: random.fork('faults'), probe, room: LIMITED_FILES };
   const recoveries = new Map<string, number[]>();
   await probe.writesGoOn(cluster.nodes);
   crowd.begin();

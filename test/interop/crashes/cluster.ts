@@ -32,23 +32,32 @@ export interface Node {
   readonly folder: string;
 }
 
+/** Disks for servers that shall not share one. */
+export interface Disks {
+  /** Puts one at this folder, which is empty: all that a server writes comes into it. */
+  at(folder: string): void;
+  close(): void;
+}
+
+/** Where all that they write is. */
+interface Places {
+  readonly temporary: ReturnType<typeof temporaryFolder>;
+  readonly disks: Disks | undefined;
+}
+
 export class CrashCluster {
   readonly nodes: readonly Node[];
   readonly #links: Links;
-  readonly #temporary: ReturnType<typeof temporaryFolder>;
+  readonly #places: Places;
 
-  private constructor(
-    nodes: readonly Node[],
-    links: Links,
-    temporary: ReturnType<typeof temporaryFolder>,
-  ) {
+  private constructor(nodes: readonly Node[], links: Links, places: Places) {
     this.nodes = nodes;
     this.#links = links;
-    this.#temporary = temporary;
+    this.#places = places;
   }
 
   /** Starts them and resolves when they have a leader. */
-  static async start(): Promise<CrashCluster> {
+  static async start(disks?: Disks): Promise<CrashCluster> {
     const temporary = temporaryFolder();
     const ends = [1, 2, 3].map((number) => ({
       bound: serverName(GROUP, number).host,
@@ -61,7 +70,8 @@ export class CrashCluster {
       const server = ourServer(temporary.path, name, config);
       return { server, end, folder: join(temporary.path, name.node) };
     });
-    const cluster = new CrashCluster(nodes, await Links.open(ends), temporary);
+    for (const { folder } of nodes) disks?.at(folder);
+    const cluster = new CrashCluster(nodes, await Links.open(ends), { temporary, disks });
     await Promise.all(nodes.map((node) => cluster.up(node)));
     await leaderOf(cluster.servers, START_LIMIT_MS);
     return cluster;
@@ -131,6 +141,7 @@ export class CrashCluster {
     this.#links.mend();
     await Promise.all(this.servers.map((server) => server.kill()));
     this.#links.close();
-    this.#temporary.remove();
+    this.#places.disks?.close();
+    this.#places.temporary.remove();
   }
 }

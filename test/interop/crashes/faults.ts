@@ -5,7 +5,7 @@ import { pause } from '../program.ts';
 import { pick } from './caller.ts';
 import type { CrashCluster, Node } from './cluster.ts';
 import type { Probe } from './probe.ts';
-import { giveRoom, leaveNoRoom, leaveRoom } from './room.ts';
+import type { Room } from './room.ts';
 
 /** A process is gone for so long. */
 const DOWN_MS = [100, 900] as const;
@@ -20,6 +20,7 @@ export interface Stage {
   readonly cluster: CrashCluster;
   readonly random: SeededRandom;
   readonly probe: Probe;
+  readonly room: Room;
 }
 
 export interface Fault {
@@ -50,14 +51,14 @@ async function stopped({ cluster, random, probe }: Stage, node: Node): Promise<v
  * A disk with no room left in the middle of a write; with room again it goes on by itself. Whoever
  * only starts would say that it cannot, and end.
  */
-async function full({ cluster, random, probe }: Stage, node: Node): Promise<void> {
+async function full({ cluster, random, probe, room }: Stage, node: Node): Promise<void> {
   await probe.follows(node);
-  leaveRoom(node, Math.floor(random.between(0, CUT_WRITE_BYTES_MAX)));
+  room.leave(node, Math.floor(random.between(0, CUT_WRITE_BYTES_MAX)));
   await pause(CUT_WRITE_MS);
-  leaveNoRoom(node);
+  room.leaveNone(node);
   await pause(random.between(...AWAY_MS));
   await probe.writesGoOn(cluster.others(node));
-  giveRoom(node);
+  room.give(node);
   await probe.follows(node);
 }
 
@@ -180,7 +181,7 @@ const CUTS: readonly Fault[] = [
   },
 ];
 
-const FULL_DISKS: readonly Fault[] = [
+export const FULL_DISKS: readonly Fault[] = [
   {
     title: "leader's disk full",
     kills: 0,
@@ -194,11 +195,11 @@ const FULL_DISKS: readonly Fault[] = [
   {
     title: 'all disks full',
     kills: 0,
-    play: async ({ cluster, random, probe }) => {
+    play: async ({ cluster, random, probe, room }) => {
       for (const node of cluster.nodes) await probe.follows(node);
-      for (const node of cluster.nodes) leaveNoRoom(node);
+      for (const node of cluster.nodes) room.leaveNone(node);
       await pause(random.between(...AWAY_MS));
-      for (const node of cluster.nodes) giveRoom(node);
+      for (const node of cluster.nodes) room.give(node);
     },
   },
 ];

@@ -1,5 +1,4 @@
-// The disk of a process, as full as one likes: no file of it can grow beyond the limit that the system
-// puts on it (RLIMIT_FSIZE). A write across the limit is cut off there, as on a disk that runs full.
+// The disk of a process, as full as one likes.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statfsSync, statSync } from 'node:fs';
@@ -10,8 +9,16 @@ import type { Node } from './cluster.ts';
 /** TMPFS_MAGIC of statfs(2). */
 const TMPFS = 0x01021994;
 
-/** Why disks cannot be made full here; `undefined` when they can. */
-export function whyNoFullDisks(): string | undefined {
+/** The room that servers have for what they write. */
+export interface Room {
+  /** The next writes to the log fit, up to so many bytes; one is cut off in the middle. */
+  leave(node: Node, bytes: number): void;
+  leaveNone(node: Node): void;
+  give(node: Node): void;
+}
+
+/** Why files of a process cannot be limited here; `undefined` when they can. */
+export function whyNoLimits(): string | undefined {
   const { error, status } = spawnSync('prlimit', ['--version']);
   return error !== undefined || status !== 0 ? 'there is no prlimit (util-linux)' : undefined;
 }
@@ -22,18 +29,15 @@ export function whyNoDisk(): string | undefined {
   return inMemory ? `${tmpdir()} is in memory; TMPDIR names another folder` : undefined;
 }
 
-/** The next writes to the log fit, up to so many bytes; one is cut off in the middle. */
-export function leaveRoom(node: Node, bytes: number): void {
-  limitFiles(node, newestSegmentBytes(node) + bytes);
-}
-
-export function leaveNoRoom(node: Node): void {
-  limitFiles(node, 1);
-}
-
-export function giveRoom(node: Node): void {
-  limitFiles(node, 'unlimited');
-}
+/**
+ * No file of a server can grow beyond the limit that the system puts on it (RLIMIT_FSIZE). A write
+ * across the limit is cut off there, as on a disk that runs full.
+ */
+export const LIMITED_FILES: Room = {
+  leave: (node, bytes) => limitFiles(node, newestSegmentBytes(node) + bytes),
+  leaveNone: (node) => limitFiles(node, 1),
+  give: (node) => limitFiles(node, 'unlimited'),
+};
 
 function limitFiles({ server }: Node, bytes: number | 'unlimited'): void {
   const args = ['--pid', String(server.pid), `--fsize=${bytes}:unlimited`];
