@@ -5,6 +5,9 @@
 
 import type { Election, Leadership, Progress, RaftNode } from './node.ts';
 
+/** Says with a compile error which field a copy has forgotten, one that may be absent too. */
+type Complete<T> = { readonly [Field in keyof T]-?: unknown };
+
 /** A node that may be changed without the given one. */
 export function copyOf(node: RaftNode): RaftNode {
   return {
@@ -38,11 +41,11 @@ export function copyOf(node: RaftNode): RaftNode {
     random: node.random,
     election: node.election && copyOfElection(node.election),
     leadership: node.leadership && copyOfLeadership(node.leadership),
-  };
+  } satisfies Complete<RaftNode>;
 }
 
 function copyOfElection({ stage, granted, selfAfter }: Election): Election {
-  return { stage, granted: new Set(granted), selfAfter };
+  return { stage, granted: new Set(granted), selfAfter } satisfies Complete<Election>;
 }
 
 function copyOfLeadership(leadership: Leadership): Leadership {
@@ -56,7 +59,7 @@ function copyOfLeadership(leadership: Leadership): Leadership {
     changes: leadership.changes,
     transfer: leadership.transfer && { ...leadership.transfer },
     leaseGivenUp: leadership.leaseGivenUp,
-  };
+  } satisfies Complete<Leadership>;
 }
 
 function copyOfProgress(peer: Progress): Progress {
@@ -78,5 +81,5 @@ function copyOfProgress(peer: Progress): Progress {
     heartbeatFailures: peer.heartbeatFailures,
     roundSent: peer.roundSent,
     roundAnswered: peer.roundAnswered,
-  };
+  } satisfies Complete<Progress>;
 }
