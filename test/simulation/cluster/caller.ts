@@ -78,6 +78,11 @@ export class Caller {
     await this.#perform(server, place, { kind: 'read', mode: 'consistent' });
   }
 
+  /** Writes a place of `server` something new. Whether that was acknowledged. */
+  writeTo(server: SimulatedServer, place: Place): Promise<boolean> {
+    return this.#perform(server, place, { kind: 'write', value: this.#newValue() });
+  }
+
   async #work(): Promise<void> {
     while (!this.#stopped) {
       const place = this.#pick(this.#places);
@@ -98,8 +103,7 @@ export class Caller {
     const roll = this.#random.float();
     if (roll < 0.4) return { kind: 'read', mode: roll < 0.2 ? 'default' : 'consistent' };
     if (roll < 0.5) return { kind: 'write', value: null };
-    this.#values += 1;
-    const value = `${this.name}.${this.#values}`;
+    const value = this.#newValue();
     const seen = this.#seen.get(place.name);
     if (roll < 0.7 && place.swaps && seen !== undefined) {
       return { kind: 'swap', expected: seen.value, value };
@@ -107,7 +111,13 @@ export class Caller {
     return { kind: 'write', value };
   }
 
-  async #perform(server: SimulatedServer, place: Place, call: RegisterCall): Promise<void> {
+  #newValue(): string {
+    this.#values += 1;
+    return `${this.name}.${this.#values}`;
+  }
+
+  /** Whether it was answered. */
+  async #perform(server: SimulatedServer, place: Place, call: RegisterCall): Promise<boolean> {
     const { simulation } = this.#cluster;
     const calledAt = simulation.nowMs;
     const seen = this.#seen.get(place.name) ?? UNSEEN;
@@ -121,7 +131,7 @@ export class Caller {
     } catch (error) {
       const text = textOf(error);
       // A read that failed has told nothing and changed nothing.
-      if (call.kind === 'read' || refusedUndone(text)) return;
+      if (call.kind === 'read' || refusedUndone(text)) return false;
     } finally {
       this.#open = false;
     }
@@ -129,6 +139,7 @@ export class Caller {
     const history = this.history.get(place.name);
     if (history === undefined) this.history.set(place.name, [record]);
     else history.push(record);
+    return answer !== undefined;
   }
 
   #pick<T>(items: readonly T[]): T {

@@ -9,6 +9,7 @@ import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import { createSimulation, type Simulation } from '../../../src/world/simulated/simulation.ts';
 import type { Clock } from '../../../src/world/world.ts';
 import { Invariants } from './invariants.ts';
+import type { Questioner } from './questioner.ts';
 import { type ServerObserver, SimulatedServer } from './server.ts';
 import { MessageTrace } from './trace.ts';
 
@@ -55,6 +56,8 @@ export class Cluster {
   readonly story: string[] = [];
   /** The first thing that should never have happened. */
   violation: Error | undefined;
+  /** Whom faults may send to a server, once there is somebody. */
+  questioner: Questioner | undefined;
   readonly #onlooker: Onlooker | undefined;
   readonly #told: ((line: string) => void) | undefined;
   readonly #lurkers = new Set<Lurker>();

@@ -6,6 +6,7 @@ import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import { ambush, leadersFall, stop } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
 import { flood } from './flood.ts';
+import { leaderDeafened, leaderOversleeps } from './left-behind.ts';
 import { leaderRepeats } from './repeats.ts';
 import type { SimulatedServer } from './server.ts';
 
@@ -323,6 +324,8 @@ export const FAULTS = {
   truncationAmbushed: ambush('shortens its log'),
   snapshotAmbushed: ambush('has a new snapshot'),
   leadersFall,
+  leaderOversleeps,
+  leaderDeafened,
   leaderRepeats,
   changeAmbushed: ambush('writes a change of members'),
 } as const satisfies Readonly<Record<string, Fault>>;

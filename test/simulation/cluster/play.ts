@@ -18,6 +18,7 @@ import { FAULTS } from './faults.ts';
 import { Locker } from './locker.ts';
 import { keyPlace, type Place, servicePlace } from './places.ts';
 import type { Plan } from './plan.ts';
+import { Questioner } from './questioner.ts';
 import { SafetyViolation } from './violation.ts';
 import { Watcher } from './watcher.ts';
 
@@ -27,9 +28,6 @@ const HEAL_LIMIT_MS = 60_000;
 const OPERATOR_EVERY_MS = 2_000;
 /** Lockers of one key: more would only wait for each other. */
 const LOCKERS = 2;
-/** Who is elected is asked so often, within so long: it may not know yet what is acknowledged. */
-const QUESTIONS = 3;
-const QUESTION_MS_MAX = 30;
 /** In peace one server is cut off for longer than it takes to stand for election, and comes back. */
 const AWAY_MS = 2_500;
 const BACK_MS = 1_000;
@@ -103,7 +101,7 @@ class Run {
   readonly #callers: readonly Caller[];
   readonly #watchers: readonly Watcher[];
   readonly #lockers: readonly Locker[];
-  readonly #questioner: Caller;
+  readonly #questioner: Questioner;
 
   constructor(plan: Plan, cluster: Cluster) {
     this.#plan = plan;
@@ -120,7 +118,8 @@ class Run {
       return new Locker(`l${at}`, cluster, simulation.random.fork(`locker ${at}`), clock);
     });
     const questions = simulation.random.fork('questioner');
-    this.#questioner = new Caller('q', cluster, this.#places, questions, clock);
+    this.#questioner = new Questioner(cluster, this.#places, questions, clock);
+    cluster.questioner = this.#questioner;
     this.#watchers = cluster.servers.map((server, at) => {
       return new Watcher(cluster, server, keys[at % keys.length] as string, clock);
     });
@@ -133,7 +132,7 @@ class Run {
     for (const caller of this.#callers) caller.start();
     for (const locker of this.#lockers) locker.start();
     for (const watcher of this.#watchers) watcher.start();
-    this.#questionTheElected();
+    this.#questioner.start();
     await this.#storm();
     const healedAtMs = simulation.nowMs;
     await this.#heal();
@@ -178,20 +177,6 @@ class Run {
       run();
     }
     await this.#pass(beganMs + this.#plan.stormMs - simulation.nowMs);
-  }
-
-  #questionTheElected(): void {
-    const cluster = this.#cluster;
-    const random = cluster.simulation.random.fork('questions');
-    cluster.lieInWait((server, before, after) => {
-      if (after.role !== 'leader' || before.role === 'leader') return false;
-      for (let left = QUESTIONS; left > 0; left--) {
-        const place = this.#places[Math.floor(random.float() * this.#places.length)] as Place;
-        const ask = () => void this.#questioner.readFrom(server, place);
-        cluster.strikeIn(random.between(0, QUESTION_MS_MAX), ask);
-      }
-      return false;
-    });
   }
 
   async #heal(): Promise<void> {
