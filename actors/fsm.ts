@@ -49,9 +49,6 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
           workedMs += clock.monotonic() - beganMs;
           for (const delay of effects.lockDelays) lockDelays.begin(delay);
           answer({ type: 'entries.applied', throughIndex, responses });
-          if (entries.length === 0) continue;
-          const view = fsm.store.view();
-          post.send('server', { type: 'store.changed', view, because: 'applied' });
         }
       },
       freeze: (_, { reply }) => {
@@ -62,15 +59,14 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
       restore: ({ self }, { index, chunks }) => {
         const tell = (event: FsmInternalEvent): void => self.send(event);
         fsm.restore(paced(chunks, clock), index).then(
-          () => tell({ type: 'restore.done', view: fsm.store.view() }),
+          () => tell({ type: 'restore.done' }),
           (error: unknown) => tell({ type: 'restore.failed', error: toError(error) }),
         );
       },
       refuseRestore: (_, { reply }) => reply.refuse(new Error(RESTORING)),
-      answerRestore: (_, { reply, view }) => {
+      answerRestore: (_, { reply }) => {
         lockDelays.clear();
         reply?.answer(null);
-        post.send('server', { type: 'store.changed', view, because: 'restored' });
       },
       failRestore: (_, { reply, error }) => {
         reply?.refuse(new Error(`failed to restore snapshot: ${error.message}`, { cause: error }));

@@ -1,11 +1,10 @@
 /**
- * The replicated state machine as an actor: takes committed batches, applies each at once, answers
- * it, and shows the new version of the state. Snapshots are frozen views, read by others at their
+ * The replicated state machine as an actor: takes committed batches, applies each at once, and
+ * answers it; whoever reads sees the new version of the state. Snapshots are frozen views, read by others at their
  * own pace. A restore replaces everything; it takes a while, and what raft commits meanwhile waits.
  */
 
 import { setup } from 'xstate';
-import type { StoreView } from '../src/store/view.ts';
 import type { Message, Reply } from './messages.ts';
 import type { CommittedEntry, StateSnapshot } from './routes/raft.ts';
 
@@ -25,7 +24,7 @@ interface RestoreRequest {
 
 /** How a restore ended. */
 export type FsmInternalEvent =
-  | { readonly type: 'restore.done'; readonly view: StoreView }
+  | { readonly type: 'restore.done' }
   | { readonly type: 'restore.failed'; readonly error: Error };
 
 export type FsmEvent =
@@ -52,7 +51,7 @@ const s = setup({
   actions: {
     /** Forgets what an earlier run has applied: raft gives everything again. */
     startEmpty: () => {},
-    /** Applies batches in order, answers each, publishes one version for each. */
+    /** Applies batches in order, and answers each. */
     applyBatches: (_, _params: { readonly batches: readonly Batch[] }) => {},
     /** Answers with the state as it is now. */
     freeze: (_, _params: { readonly reply: Reply<StateSnapshot> }) => {},
@@ -63,10 +62,7 @@ const s = setup({
       _params: { readonly index: number; readonly chunks: AsyncIterable<Uint8Array> },
     ) => {},
     refuseRestore: (_, _params: { readonly reply: Reply<null> }) => {},
-    answerRestore: (
-      _,
-      _params: { readonly reply: Reply<null> | undefined; readonly view: StoreView },
-    ) => {},
+    answerRestore: (_, _params: { readonly reply: Reply<null> | undefined }) => {},
     failRestore: (
       _,
       _params: { readonly reply: Reply<null> | undefined; readonly error: Error },
@@ -135,10 +131,7 @@ export const fsmMachine = s.createMachine({
           actions: [
             {
               type: 'answerRestore',
-              params: ({ context, event }) => ({
-                reply: context.restoring?.reply,
-                view: event.view,
-              }),
+              params: ({ context }) => ({ reply: context.restoring?.reply }),
             },
             applyWaiting,
             end,

@@ -14,7 +14,6 @@ import type { HttpMessages } from './routes/http.ts';
 import type { RaftMessages } from './routes/raft.ts';
 import type { RpcMessages } from './routes/rpc.ts';
 import type { ServerMessages } from './routes/server.ts';
-import type { StoreMessages } from './routes/store.ts';
 import type { SupervisionMessages } from './routes/supervision.ts';
 
 export interface Messages
@@ -25,7 +24,6 @@ export interface Messages
     RaftMessages,
     RpcMessages,
     ServerMessages,
-    StoreMessages,
     SupervisionMessages {}
 
 export type MessageType = keyof Messages;

@@ -12,7 +12,6 @@ import { RAFT_ROUTES } from './routes/raft.ts';
 import { RPC_ROUTES } from './routes/rpc.ts';
 import { SERVER_ROUTES } from './routes/server.ts';
 import type { RouteShape } from './routes/shape.ts';
-import { STORE_ROUTES } from './routes/store.ts';
 import { SUPERVISION_ROUTES } from './routes/supervision.ts';
 
 export type { RouteShape } from './routes/shape.ts';
@@ -21,7 +20,6 @@ export const ROUTES = [
   ...SUPERVISION_ROUTES,
   ...GOSSIP_ROUTES,
   ...RAFT_ROUTES,
-  ...STORE_ROUTES,
   ...SERVER_ROUTES,
   ...RPC_ROUTES,
   ...FEDERATION_ROUTES,

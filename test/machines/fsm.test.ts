@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { fsmMachine, WAITING_BATCHES_MAX } from '../../machines/fsm.ts';
-import { Store } from '../../src/store/store.ts';
 import { modelTest } from '../support/model-test.ts';
 import { createStepper } from '../support/step.ts';
 import { once } from '../support/store-harness.ts';
@@ -10,7 +9,7 @@ const failed = { type: 'restore.failed', error: new Error('bad snapshot') };
 const reply = { answer: () => {}, refuse: () => {} };
 const committed = { type: 'entries.committed', entries: [], throughIndex: 1 };
 const restore = { type: 'state.restore', index: 1, chunks: once(new Uint8Array()), reply };
-const done = { type: 'restore.done', view: new Store().view() };
+const done = { type: 'restore.done' };
 
 describe('the fsm machine', () => {
   it('reaches every state by every transition', () => {

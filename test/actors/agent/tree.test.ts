@@ -6,12 +6,12 @@
 import { describe, expect, it } from 'vitest';
 import type { AnyActorRef } from 'xstate';
 import { type RunningAgent, startAgent } from '../../../actors/agent/start.ts';
-import type { Message } from '../../../machines/messages.ts';
 import type { ChildView, SupervisorContext } from '../../../machines/supervisor.types.ts';
 import { loadPlan } from '../../../src/config/load.ts';
 import { createMemoryLog, type MemoryLog } from '../../../src/log.ts';
-import { nodeByName } from '../../../src/store/index.ts';
-import type { StoreView } from '../../../src/store/view.ts';
+import { DCSpecificRequest } from '../../../src/model/blocks.ts';
+import { CATALOG_LIST_NODES } from '../../../src/rpc/methods/catalog.ts';
+import { pause } from '../../../src/world/pause.ts';
 import { createSimulation, type Simulation } from '../../../src/world/simulated/simulation.ts';
 import type { World } from '../../../src/world/world.ts';
 
@@ -59,6 +59,13 @@ async function start({ simulation, world, log }: Scene, config: string): Promise
   const loaded = await simulation.settle(loading);
   if (!loaded.ok) throw new Error(loaded.text);
   return simulation.settle(startAgent({ plan: loaded.plan, material: loaded.tls, world, log }));
+}
+
+/** Names of the nodes in the catalog, with all that was ever acknowledged. */
+async function nodesOf(agent: RunningAgent): Promise<readonly string[]> {
+  const request = DCSpecificRequest.of({ Datacenter: 'dc1', RequireConsistent: true });
+  const { Nodes } = await agent.context.rpc.call(CATALOG_LIST_NODES, request);
+  return (Nodes ?? []).map(({ Node }) => Node);
 }
 
 /** One line an actor, indented by its depth; the strategy of those that supervise. */
@@ -153,19 +160,18 @@ describe('the tree of an agent', () => {
     const at = scene();
     const agent = await start(at, SERVER);
     const heard: string[] = [];
-    let view: StoreView | undefined;
     agent.bus.observe(({ from, to, message }) => {
-      if (message.type === 'store.changed') view = (message as Message<'store.changed'>).view;
       if (from === 'raft' && to === 'server') heard.push(message.type);
     });
-    const registered = (): boolean => view !== undefined && nodeByName(view, 'one') !== undefined;
-    await at.simulation.runUntil(registered, 30_000);
-    const before = view?.appliedIndex ?? 0;
+    const registered = async (): Promise<void> => {
+      while ((await nodesOf(agent)).length === 0) await pause(at.world.clock, 100);
+    };
+    await at.simulation.settle(registered(), 30_000);
     heard.length = 0;
     // A defect: nobody sends such a batch.
     agent.root.actor.system.get('fsm')?.send({ type: 'entries.committed', entries: null });
-    await at.simulation.runUntil(() => (view?.appliedIndex ?? 0) > before, 30_000);
-    expect(registered()).toBe(true);
+    await at.simulation.runUntil(() => heard.includes('leadership.gained'), 30_000);
+    expect(await at.simulation.settle(nodesOf(agent), 30_000)).toEqual(['one']);
     expect(heard.filter((type) => type.startsWith('leadership'))).toEqual([
       'leadership.lost',
       'leadership.gained',

@@ -2,7 +2,7 @@
 
 const LINES_MAX = 400;
 /** Said so often that nothing is seen for them. */
-const DULL = new Set(['store.changed', 'raft.changed']);
+const DULL = new Set(['raft.changed']);
 
 interface Remembered {
   readonly atMs: number;
