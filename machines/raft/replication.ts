@@ -254,6 +254,8 @@ function heartbeatAnswered(
 ): void {
   const leadership = step.node.leadership as Leadership;
   peer.heartbeatInFlight = false;
+  // It was away and is back: the pause that its absence had earned it would only hold up commits.
+  if (peer.heartbeatFailures > 0) peer.retryAtMs = step.node.nowMs;
   peer.heartbeatFailures = 0;
   if (answer.response.Success) {
     peer.roundAnswered = Math.max(peer.roundAnswered, answer.round);

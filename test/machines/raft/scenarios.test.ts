@@ -255,6 +255,23 @@ describe('followers that lag, and restarts', () => {
     expect(made.run(120, all)).toBe(true);
   });
 
+  it('E9 who was away for long gets entries as soon as it answers a heartbeat, not after a pause', () => {
+    const made = cluster(3);
+    const leader = leaderOf(made);
+    const [away, other] = othersOf(made);
+    if (away === undefined || other === undefined) throw new Error('three servers');
+    made.crash(away);
+    made.run(15_000);
+    const progress = () => leader.node?.leadership?.progress.get(away.id);
+    expect(progress()?.failures).toBeGreaterThan(8);
+    made.run(10_000, () => (progress()?.retryAtMs ?? 0) > made.nowMs + 3000);
+    made.start(away);
+    made.crash(other);
+    made.propose(leader, 'needs the one that was away');
+    expect(made.run(1500, () => made.acknowledged.length === 1)).toBe(true);
+    expect(made.leader()).toBe(leader);
+  });
+
   it('E8 a snapshot of what is committed here already changes nothing', () => {
     const on = node([1, 4, 4], 4);
     const led = ask(
