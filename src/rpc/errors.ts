@@ -3,6 +3,7 @@
  * byte-exact (Consul 1.9).
  */
 
+import { CONSENSUS_TEXTS } from '../consensus/consensus.ts';
 import { textOf } from '../error-text.ts';
 
 export const NO_LEADER = 'No cluster leader';
@@ -28,6 +29,15 @@ export const SESSION_SHUTDOWN = 'session shutdown';
 export function wasNeverSent(error: unknown): boolean {
   const text = textOf(error);
   return text.startsWith(GETTING_CLIENT) && text.endsWith('connection refused');
+}
+
+/** Whoever was asked does not lead, or hands over just now: it has done nothing, as it promises. */
+export function wasNotTaken(error: unknown): boolean {
+  const text = textOf(error);
+  return (
+    text.endsWith(CONSENSUS_TEXTS['not-leader']) ||
+    text.endsWith(CONSENSUS_TEXTS['transfer-in-progress'])
+  );
 }
 
 /** Whether a failed call may be tried again on another server or a little later. */

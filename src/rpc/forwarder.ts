@@ -5,7 +5,7 @@
 
 import { textOf } from '../error-text.ts';
 import type { Clock, Random } from '../world/world.ts';
-import type { RpcPool } from './client/pool.ts';
+import type { CallControl, RpcPool } from './client/pool.ts';
 import {
   GETTING_CLIENT,
   isRetryable,
@@ -15,8 +15,10 @@ import {
   NO_SERVERS,
   STREAM_EOF,
   wasNeverSent,
+  wasNotTaken,
 } from './errors.ts';
 import { HOPS_MAX } from './hops.ts';
+import { LeaderCalls } from './leader-calls.ts';
 import {
   type RpcCaller,
   RpcError,
@@ -69,13 +71,18 @@ export class RpcForwarder implements RpcCaller {
   readonly #options: ForwarderOptions;
   /** Calls that wait before they are tried again. */
   readonly #held = new Set<() => void>();
+  readonly #atLeader: LeaderCalls;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
+    this.#atLeader = new LeaderCalls(options.clock);
   }
 
   /** Another leader, or none, is known from now on: who waits for one need not wait any longer. */
   leaderChanged(): void {
+    const { leading, leader } = this.#options.view();
+    const leads = leading ? this.#options.node : leader?.node;
+    if (leads !== undefined) this.#atLeader.ledBy(leads);
     for (const wake of [...this.#held]) wake();
   }
 
@@ -156,15 +163,18 @@ export class RpcForwarder implements RpcCaller {
     origin: RpcOrigin,
     local: () => Promise<Reply>,
   ): Promise<Reply> {
-    // A leader that is evidently gone will have a successor, which is waited for.
-    const retryable = (error: unknown) => isRetryable(error, route.access) || wasNeverSent(error);
+    // A leader that is gone, or leads no more, will have a successor, which is waited for.
+    const retryable = (error: unknown) =>
+      isRetryable(error, route.access) || wasNeverSent(error) || wasNotTaken(error);
     return this.#hold(retryable, origin, () => {
       const { leading, leader } = this.#options.view();
       if (leading) return local();
       // A leader that has not heard of its election, and one that servers pass around.
       const stray = leader?.node === this.#options.node || (origin.hops ?? 0) >= HOPS_MAX;
       if (leader === null || stray) return Promise.reject(new RpcError(NO_LEADER));
-      return this.#callServer(leader, method, request, origin);
+      return this.#atLeader.ask(leader.node, route.access, (control) =>
+        this.#callServer(leader, method, request, origin, control),
+      );
     });
   }
 
@@ -230,15 +240,16 @@ export class RpcForwarder implements RpcCaller {
     method: RpcMethod<Request, Reply>,
     request: Request,
     origin: RpcOrigin,
+    control?: CallControl,
   ): Promise<Reply> {
     const hops = (origin.hops ?? 0) + (this.#options.role === 'server' ? 1 : 0);
     try {
-      const options = { signal: origin.signal, hops };
+      const options = { signal: origin.signal, hops, ...(control !== undefined && { control }) };
       const reply = await this.#options.pool.call(server, method, request, options);
       this.#noteSuccess(server.datacenter);
       return reply;
     } catch (error) {
-      if (didNotGetThrough(error) && !origin.signal.aborted) {
+      if (didNotGetThrough(error) && !origin.signal.aborted && !control?.cancelled) {
         const { node, datacenter } = server;
         this.#options.report({ type: 'call.failed', node, datacenter, error: textOf(error) });
       }

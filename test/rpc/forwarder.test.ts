@@ -30,6 +30,8 @@ interface Node {
   down: boolean;
   /** Text that its handlers reject with; '' for none. */
   failure: string;
+  /** Its process is stopped: calls arrive, and nothing is answered. */
+  stopped: boolean;
 }
 
 class Cluster {
@@ -45,6 +47,7 @@ class Cluster {
     };
     const handle = (request: WriteArgs): Promise<EchoReply> => {
       this.calls.push(name);
+      if (node.stopped) return new Promise(() => {});
       if (node.failure !== '') return Promise.reject(new Error(node.failure));
       return Promise.resolve({ Text: request.Text, Server: name });
     };
@@ -84,6 +87,7 @@ class Cluster {
       reports,
       down: false,
       failure: '',
+      stopped: false,
       view: empty(datacenter),
     };
     this.nodes.set(name, node);
@@ -182,6 +186,50 @@ describe('a call', () => {
     expect(await a.forwarder.call(WRITE, write()).catch(text)).toBe('rpc error making call: EOF');
     expect(cluster.calls).toEqual(['b']);
   });
+
+  it('to a leader that answers no more goes to the next one when it reads; a write is not repeated', async () => {
+    const cluster = new Cluster();
+    const [a, b, c] = [cluster.add('a'), cluster.add('b'), cluster.add('c')];
+    b.view = { ...empty('dc1'), leading: true };
+    b.stopped = true;
+    c.view = { ...empty('dc1'), leading: true };
+    a.view = { ...empty('dc1'), leader: b.entry };
+    const read = a.forwarder.call(ECHO, echo('x'));
+    const written = a.forwarder.call(WRITE, write()).catch(text);
+    await cluster.clock.advance(5_000);
+    expect(cluster.calls).toEqual(['b', 'b']);
+    a.view = empty('dc1');
+    a.forwarder.leaderChanged();
+    a.view = { ...empty('dc1'), leader: c.entry };
+    a.forwarder.leaderChanged();
+    await cluster.clock.advance(500);
+    expect((await read).Server).toBe('c');
+    await cluster.clock.advance(1_000);
+    expect(await written).toBe(
+      'rpc error making call: leadership lost while committing log: ' +
+        'c leads now, and b has not answered: the write may have been done',
+    );
+    expect(cluster.calls).toEqual(['b', 'b', 'c']);
+    expect(a.reports.filter(({ type }) => type === 'call.failed')).toEqual([]);
+  });
+
+  it.each(['node is not the leader', 'leadership transfer in progress'])(
+    'that a leader refuses with "%s" waits for the next one',
+    async (refusal) => {
+      const cluster = new Cluster();
+      const [a, b] = [cluster.add('a'), cluster.add('b')];
+      a.view = { ...empty('dc1'), leading: true };
+      a.failure = refusal;
+      b.view = { ...empty('dc1'), leading: true };
+      const calls = [a.forwarder.call(WRITE, write()), a.forwarder.call(ECHO, echo('x'))];
+      await settle();
+      a.view = { ...empty('dc1'), leader: b.entry };
+      a.forwarder.leaderChanged();
+      await settle();
+      const servers = (await Promise.all(calls)).map(({ Server }) => Server);
+      expect(servers).toEqual(['b', 'b']);
+    },
+  );
 
   it('to another datacenter goes to its first server, once', async () => {
     const cluster = new Cluster();

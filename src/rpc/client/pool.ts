@@ -43,9 +43,18 @@ export interface PoolOptions {
   readonly holdTimeoutMs?: number;
 }
 
+/** By which whoever has made a call may give it up, without a signal of its own for each call. */
+export interface CallControl {
+  /** Ends the wait for the answer; there once the request is sent. Set by the pool. */
+  abandon: ((error: Error) => void) | undefined;
+  /** Nobody waits any more: what is not sent yet stays unsent. Set by the caller. */
+  cancelled: boolean;
+}
+
 export interface CallOptions {
   /** Ends the call early; its stream is given up. */
   readonly signal?: AbortSignal;
+  readonly control?: CallControl;
   /** How often the call was forwarded before. */
   readonly hops?: number;
 }
@@ -89,6 +98,10 @@ export class RpcPool {
     if (server.node === '') throw new RpcError('pool: ConnPool.RPC requires a node name');
     const timeoutMs = this.#timeoutOf(method, request);
     const pooled = await this.#acquire(server);
+    if (options.control?.cancelled) {
+      this.#giveBack(pooled);
+      throw new RpcError(`${GETTING_CLIENT}call was cancelled`);
+    }
     let answer: RpcAnswer;
     pooled.session.calls += 1;
     try {
@@ -127,7 +140,7 @@ export class RpcPool {
     options: CallOptions,
   ): Promise<RpcAnswer> {
     const { clock } = this.#options;
-    const { signal, hops = 0 } = options;
+    const { signal, control, hops = 0 } = options;
     if (signal?.aborted) throw new Error('call was cancelled');
     this.#sequence += 1;
     const header = { ServiceMethod: method.name, Seq: withHops(this.#sequence, hops) };
@@ -138,6 +151,7 @@ export class RpcPool {
     );
     const cancel = (): void => stream.abandon(new Error('call was cancelled'));
     signal?.addEventListener('abort', cancel);
+    if (control !== undefined) control.abandon = (error) => stream.abandon(error);
     try {
       return await stream.exchange(bytes);
     } finally {
