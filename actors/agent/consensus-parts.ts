@@ -8,12 +8,15 @@ import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { createRaftApply, type RaftApply } from '../../src/fsm/raft-apply.ts';
 import { joinHostPort, splitHostPort } from '../../src/host-port.ts';
+import { serverOfMember } from '../../src/model/consul-tags.ts';
+import type { MembersView } from '../../src/model/member.ts';
 import { Session, SessionRequest } from '../../src/model/session.ts';
 import type { Dialer } from '../../src/rpc/dialer.ts';
 import { LockDelays } from '../../src/store/lock-delays.ts';
 import { SessionTimers } from '../../src/store/session-timers.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createMemoryDisk } from '../../src/world/memory-disk.ts';
+import type { Endpoint } from '../../src/world/world.ts';
 import { createFsmActor } from '../fsm.ts';
 import { createRaft } from '../raft/raft.ts';
 import type { Foundation } from './foundation.ts';
@@ -98,13 +101,26 @@ function endOf(datacenter: string, id: string): SessionRequest {
   });
 }
 
-/** Raft peers are always of the own datacenter; their node name only labels the connection. */
+/**
+ * Raft peers are always of the own datacenter; their node name only labels the connection. Where the
+ * LAN pool has them counts for more than the configuration: servers that all come back at other
+ * addresses could elect nobody who writes the new ones down. (Consul's server address provider)
+ */
 function raftTarget(base: Foundation, peer: { readonly id: string; readonly address: string }) {
   const { host, port } = splitHostPort(peer.address);
   return {
     datacenter: base.plan.datacenter,
     node: peer.id,
-    address: { address: host, port },
+    address: livingAddressOf(base.views.lan, peer.id) ?? { address: host, port },
     kind: 'raft',
   } as const;
+}
+
+function livingAddressOf(lan: MembersView | undefined, id: string): Endpoint | undefined {
+  for (const member of lan?.members.values() ?? []) {
+    if (member.status !== 'alive' || member.tags['id'] !== id) continue;
+    const server = serverOfMember(member);
+    if (server !== null) return { address: server.address, port: server.port };
+  }
+  return undefined;
 }
