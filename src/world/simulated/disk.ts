@@ -211,6 +211,11 @@ export class SimulatedDisk {
     return sum;
   }
 
+  /** Bytes of a file. */
+  sizeOf(path: string): number {
+    return this.#file(path, `stat ${path}`).size;
+  }
+
   /** The disk is replaced by an empty one. */
   wipe(): void {
     this.#names = new Map([['/', 'folder']]);

@@ -9,6 +9,7 @@ import {
   CATALOG_REGISTER,
 } from '../../../src/rpc/methods/catalog.ts';
 import { KVS_APPLY, KVS_GET } from '../../../src/rpc/methods/kvs.ts';
+import { createSeededRandom } from '../../../src/world/simulated/random.ts';
 import type { RegisterAnswer, RegisterCall } from '../history/register.ts';
 import { DATACENTER, type SimulatedServer } from './server.ts';
 
@@ -70,7 +71,7 @@ async function optionsOf(
 
 export function keyPlace(key: string): Place {
   const entry = (value: string | null, index = 0) =>
-    DirEntry.of({ Key: key, Value: Buffer.from(value ?? ''), ModifyIndex: index });
+    DirEntry.of({ Key: key, Value: bytesOf(value), ModifyIndex: index });
   const order = (Op: string, value: string | null, index?: number) =>
     KVSRequest.of({ Datacenter: DATACENTER, Op, DirEnt: entry(value, index) });
   return {
@@ -81,7 +82,7 @@ export function keyPlace(key: string): Place {
       const { Entries } = await server.call(KVS_GET, KeyRequest.of(request));
       const found = Entries?.[0];
       if (found === undefined) return { value: null, index: 0 };
-      return { value: Buffer.from(found.Value ?? []).toString(), index: found.ModifyIndex };
+      return { value: valueIn(Buffer.from(found.Value ?? [])), index: found.ModifyIndex };
     },
     write: async (server, value) => {
       const op = value === null ? 'delete' : 'set';
@@ -89,6 +90,31 @@ export function keyPlace(key: string): Place {
     },
     swap: (server, seen, value) => server.call(KVS_APPLY, order('cas', value, seen.index)),
   };
+}
+
+/** One value in so many is large: it makes a write that a disk does not do at once. */
+const LARGE_EVERY = 8;
+const LARGE_BYTES = [1_024, 8_192] as const;
+/** What large values consist of. Zeros look like what was never written. */
+const FILLINGS = [0, 0x78, 0xff] as const;
+const END_OF_VALUE = 0x0a;
+
+/** A value, and by its name more or less behind it. */
+function bytesOf(value: string | null): Buffer {
+  if (value === null) return Buffer.alloc(0);
+  const name = Buffer.from(value);
+  const random = createSeededRandom(value);
+  if (random.uint32() % LARGE_EVERY > 0) return name;
+  const filling = FILLINGS[random.uint32() % FILLINGS.length] as number;
+  const length = Math.floor(random.between(...LARGE_BYTES));
+  return Buffer.concat([name, Buffer.of(END_OF_VALUE), Buffer.alloc(length, filling)]);
+}
+
+/** The value that these bytes are; all of them as text when they are not as they were written. */
+function valueIn(bytes: Buffer): string {
+  const end = bytes.indexOf(END_OF_VALUE);
+  const value = bytes.toString('latin1', 0, end === -1 ? bytes.length : end);
+  return bytes.equals(bytesOf(value)) ? value : bytes.toString('latin1');
 }
 
 const NODE = 'n1';

@@ -40,6 +40,8 @@ const PORT = 8300;
 const DIAL_TIMEOUT_MS = 10_000;
 /** Small, so that a run of seconds sees segments begin and go. */
 const SEGMENT_BYTES_MAX = 16_384;
+/** The end of a log: what was written last, or a little more. */
+const LATEST_BYTES = 600;
 
 /** Who watches what happens inside of servers. */
 export interface ServerObserver {
@@ -155,10 +157,19 @@ export class SimulatedServer {
     this.id = `${this.host.name}-${this.#disks}`;
   }
 
-  /** A bit of a file turns around. Returns the file. */
+  /**
+   * A bit of a file turns around, as often as not of what the log was told last: there damage has to
+   * be told from what a loss of power leaves. Returns the file.
+   */
   rot(random: SeededRandom): string {
     this.#rotten = true;
     const { disk } = this.host;
+    const newest = disk.files.findLast((path) => path.endsWith('.wal'));
+    if (newest !== undefined && random.chance(0.5)) {
+      const last = 8 * disk.sizeOf(newest) - 1;
+      disk.flipBit(newest, Math.floor(Math.max(0, last - random.between(0, 8 * LATEST_BYTES))));
+      return newest;
+    }
     const path = disk.files[Math.floor(random.float() * disk.files.length)] as string;
     disk.flipBit(path, random.uint32());
     return path;
