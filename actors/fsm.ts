@@ -1,8 +1,9 @@
 /** Binds the state machine to its store: the only place from which the store is written. */
 
-import { type FsmInternalEvent, fsmMachine } from '../machines/fsm.ts';
+import { appliedShortly, type FsmInternalEvent, fsmMachine } from '../machines/fsm.ts';
 import type { Message } from '../machines/messages.ts';
 import type { Post } from '../machines/routes.ts';
+import { withShortWay } from '../machines/short-way.ts';
 import { toError } from '../src/error-text.ts';
 import type { Fsm } from '../src/fsm/fsm.ts';
 import type { LockDelays } from '../src/store/lock-delays.ts';
@@ -36,7 +37,7 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
     workedMs = 0;
     clock.setTimeout(() => post.send('raft', message), 0);
   };
-  return fsmMachine.provide({
+  const machine = fsmMachine.provide({
     actions: {
       startEmpty: () => {
         if (startedBefore) fsm.reset();
@@ -73,4 +74,5 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
       },
     },
   });
+  return withShortWay(machine, appliedShortly);
 }

@@ -4,9 +4,10 @@
  * own pace. A restore replaces everything; it takes a while, and what raft commits meanwhile waits.
  */
 
-import { setup } from 'xstate';
+import { type SnapshotFrom, setup } from 'xstate';
 import type { Message, Reply } from './messages.ts';
 import type { CommittedEntry, StateSnapshot } from './routes/raft.ts';
+import type { ShortStep } from './short-way.ts';
 
 /** Batches that wait for a restore. Raft has one under way at a time; more means that it is broken. */
 export const WAITING_BATCHES_MAX = 16;
@@ -155,3 +156,14 @@ export const fsmMachine = s.createMachine({
     },
   },
 });
+
+/** What a batch does that finds no restore under way: the chart is where it was. */
+export function appliedShortly(
+  { status, value, context }: SnapshotFrom<typeof fsmMachine>,
+  event: FsmEvent,
+): ShortStep<FsmContext> | undefined {
+  if (status !== 'active' || value !== 'serving') return undefined;
+  if (event.type !== 'entries.committed') return undefined;
+  const batches = [batchOf(event)];
+  return { context, orders: [{ type: 'applyBatches', params: { batches } }] };
+}

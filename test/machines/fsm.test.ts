@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fsmMachine, WAITING_BATCHES_MAX } from '../../machines/fsm.ts';
+import { appliedShortly, fsmMachine, WAITING_BATCHES_MAX } from '../../machines/fsm.ts';
+import { withShortWay } from '../../machines/short-way.ts';
 import { modelTest } from '../support/model-test.ts';
 import { createStepper } from '../support/step.ts';
 import { once } from '../support/store-harness.ts';
@@ -30,6 +31,34 @@ describe('the fsm machine', () => {
     expect(step.effects.map((effect) => effect.type)).toEqual(['answerRestore', 'applyBatches']);
     expect(step.effects[1]?.params).toEqual({ batches: [{ entries: [], throughIndex: 1 }] });
     expect(step.snapshot.context).toEqual({ waiting: [], restoring: null });
+  });
+
+  it('ends where the chart ends when it goes the short way', () => {
+    const chart = createStepper(fsmMachine);
+    const quick = createStepper(withShortWay(fsmMachine, appliedShortly));
+    let { snapshot } = chart.start();
+    const events = [
+      committed,
+      freeze,
+      restore,
+      committed,
+      restore,
+      done,
+      committed,
+      restore,
+      failed,
+    ];
+    const short: string[] = [];
+    for (const event of [...events, committed]) {
+      const expected = chart.next(snapshot, event);
+      const actual = quick.next(snapshot, event);
+      expect(actual.snapshot.value).toEqual(expected.snapshot.value);
+      expect(actual.snapshot.context).toEqual(expected.snapshot.context);
+      expect(actual.effects).toEqual(expected.effects);
+      if (expected.taken.length > 0 && actual.taken.length === 0) short.push(event.type);
+      snapshot = expected.snapshot;
+    }
+    expect(short).toEqual(Array(3).fill('entries.committed'));
   });
 
   it('fails when raft does not stop committing', () => {
