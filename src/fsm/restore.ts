@@ -17,7 +17,6 @@ import { PreparedQuery } from '../model/prepared-query.ts';
 import { Session } from '../model/session.ts';
 import { SystemMetadataEntry } from '../model/system-metadata.ts';
 import { kindRowName, serviceRowName } from '../store/index-rows.ts';
-import { ownBytes } from '../store/same.ts';
 import { Store } from '../store/store.ts';
 import type { Table } from '../store/table.ts';
 import * as tables from '../store/tables.ts';
@@ -197,7 +196,7 @@ const RECORDS: ReadonlyMap<number, ReadRecord> = new Map([
   [
     COMMAND_TYPES.KVS,
     record(DirEntry, (tx, entry) => {
-      tx.put(tables.kvsTable, { ...entry, Value: ownBytes(entry.Value) });
+      tx.put(tables.kvsTable, entry);
       tx.raiseIndexRow(tables.kvsTable.name, entry.ModifyIndex);
     }),
   ],

@@ -22,6 +22,6 @@ export function sameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
 }
 
 /** A copy, so that a few bytes do not keep the whole message alive that they came in. */
-export function ownBytes(bytes: Uint8Array | null): Uint8Array | null {
-  return bytes === null ? null : Buffer.from(bytes);
+export function ownBytes<Bytes extends Uint8Array | null>(bytes: Bytes): Bytes | Buffer {
+  return bytes === null ? bytes : Buffer.from(bytes);
 }

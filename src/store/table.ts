@@ -8,11 +8,20 @@ import { emptyTree, type Tree } from './sorted-tree.ts';
 /** Joins the parts of a compound key. */
 export const SEPARATOR = '\0';
 
+/** How rows are kept in a tree; most as they are. */
+export interface RowForm<Row> {
+  /** Copies all that it takes from the row. */
+  pack(row: Row): unknown;
+  /** `key` is the primary key that the row is kept under. */
+  unpack(kept: unknown, key: string): Row;
+}
+
 /** A lookup: `keys` of a row are what the row is found by, none leaves it out. */
 export interface TableIndex<Row> {
   readonly name: string;
   /** Place of the lookup's tree in a store. */
   readonly slot: number;
+  readonly form: RowForm<Row>;
   keys(row: Row): readonly string[];
 }
 
@@ -20,9 +29,12 @@ export interface Table<Row> {
   readonly name: string;
   /** Place of the table's tree in a store. */
   readonly slot: number;
+  readonly form: RowForm<Row>;
   key(row: Row): string;
   readonly indexes: readonly TableIndex<Row>[];
 }
+
+const AS_IT_IS: RowForm<unknown> = { pack: (row) => row, unpack: (kept) => kept };
 
 /** Hands out slots in order of definition; one for a whole store layout. */
 export class Layout {
@@ -36,14 +48,15 @@ export class Layout {
     name: string,
     key: (row: Row) => string,
     indexes?: Readonly<Record<Names, (row: Row) => readonly string[]>>,
+    form: RowForm<Row> = AS_IT_IS as RowForm<Row>,
   ): Table<Row> & { readonly by: Readonly<Record<Names, TableIndex<Row>>> } {
     const slot = this.#take();
     const by = {} as Record<Names, TableIndex<Row>>;
     for (const indexName of Object.keys(indexes ?? {}) as Names[]) {
       const keys = (indexes as Record<Names, (row: Row) => readonly string[]>)[indexName];
-      by[indexName] = { name: `${name}.${indexName}`, slot: this.#take(), keys };
+      by[indexName] = { name: `${name}.${indexName}`, slot: this.#take(), form, keys };
     }
-    return { name, slot, key, indexes: Object.values(by), by };
+    return { name, slot, form, key, indexes: Object.values(by), by };
   }
 
   emptyTrees(): Tree[] {

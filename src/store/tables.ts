@@ -13,6 +13,7 @@ import type { AutopilotConfig } from '../model/operator.ts';
 import type { PreparedQuery } from '../model/prepared-query.ts';
 import type { Session } from '../model/session.ts';
 import type { SystemMetadataEntry } from '../model/system-metadata.ts';
+import { packedEntries } from './packed-entry.ts';
 import { compoundKey, Layout, nameKey } from './table.ts';
 
 export const layout = new Layout();
@@ -77,9 +78,12 @@ export const checksTable = layout.table<
   serviceChecksOfNode: (row) => (row.ServiceID === '' ? [] : [nameKey(row.Node)]),
 });
 
-export const kvsTable = layout.table<DirEntry, 'session'>('kvs', (row) => row.Key, {
-  session: (row) => (row.Session === '' ? [] : [row.Session]),
-});
+export const kvsTable = layout.table<DirEntry, 'session'>(
+  'kvs',
+  (row) => row.Key,
+  { session: (row) => (row.Session === '' ? [] : [row.Session]) },
+  packedEntries,
+);
 
 export const tombstonesTable = layout.table<Tombstone>('tombstones', (row) => row.key);
 

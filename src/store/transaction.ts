@@ -126,7 +126,8 @@ export class Transaction implements StoreReader {
     before: Row | undefined,
     after: Row | undefined,
   ): void {
-    this.#set(table.slot, key, after);
+    const kept = after === undefined ? undefined : table.form.pack(after);
+    this.#set(table.slot, key, kept);
     for (const index of table.indexes) {
       const keysBefore = before === undefined ? NO_KEYS : index.keys(before);
       const keysAfter = after === undefined ? NO_KEYS : index.keys(after);
@@ -135,15 +136,15 @@ export class Transaction implements StoreReader {
           this.#set(index.slot, indexKey + SEPARATOR + key, undefined);
         }
       }
-      for (const indexKey of keysAfter) this.#set(index.slot, indexKey + SEPARATOR + key, after);
+      for (const indexKey of keysAfter) this.#set(index.slot, indexKey + SEPARATOR + key, kept);
     }
   }
 
-  #set(slot: number, key: string, row: unknown): void {
+  #set(slot: number, key: string, kept: unknown): void {
     const tree = this.#trees[slot];
     if (tree === undefined) throw new RangeError(`no tree in slot ${slot}`);
-    if (row === undefined) tree.delete(key);
-    else tree.set(key, row);
+    if (kept === undefined) tree.delete(key);
+    else tree.set(key, kept);
     if (this.#touched === null) return;
     let touched = this.#touched[slot];
     if (touched === undefined) {

@@ -4,7 +4,14 @@
  */
 
 import type { Tree } from './sorted-tree.ts';
-import { nameKey, SEPARATOR, type Table, type TableIndex, visitPrefix } from './table.ts';
+import {
+  nameKey,
+  type RowForm,
+  SEPARATOR,
+  type Table,
+  type TableIndex,
+  visitPrefix,
+} from './table.ts';
 import { indexTable } from './tables.ts';
 import type { WatchSet } from './watch.ts';
 
@@ -35,15 +42,17 @@ export class TreeReader implements StoreReader {
   }
 
   first<Row>(table: Table<Row>, key: string): Row | undefined {
-    return this.#tree(table.slot).get(key) as Row | undefined;
+    const kept = this.#tree(table.slot).get(key);
+    return kept === undefined ? undefined : table.form.unpack(kept, key);
   }
 
   scan<Row>(table: Table<Row>, prefix: string): Row[] {
-    return this.#collect<Row>(table.slot, prefix);
+    return this.#collect(table.slot, prefix, table.form, 0);
   }
 
   lookup<Row>(index: TableIndex<Row>, key: string): Row[] {
-    return this.#collect<Row>(index.slot, key + SEPARATOR);
+    const prefix = key + SEPARATOR;
+    return this.#collect(index.slot, prefix, index.form, prefix.length);
   }
 
   indexRow(name: string): number | undefined {
@@ -51,18 +60,19 @@ export class TreeReader implements StoreReader {
   }
 
   /** All rows in order of keys, read as they are asked for. */
-  rows<Row>(table: Table<Row>): IterableIterator<Row> {
-    return this.#tree(table.slot).values() as IterableIterator<Row>;
+  *rows<Row>(table: Table<Row>): IterableIterator<Row> {
+    for (const [key, kept] of this.#tree(table.slot).entries()) yield table.form.unpack(kept, key);
   }
 
   count<Row>(table: Table<Row>): number {
     return this.#tree(table.slot).size;
   }
 
-  #collect<Row>(slot: number, prefix: string): Row[] {
+  /** `keyFrom`: where in a key of the tree the primary key begins. */
+  #collect<Row>(slot: number, prefix: string, form: RowForm<Row>, keyFrom: number): Row[] {
     const rows: Row[] = [];
-    visitPrefix(this.#tree(slot), prefix, (row) => {
-      rows.push(row as Row);
+    visitPrefix(this.#tree(slot), prefix, (kept, key) => {
+      rows.push(form.unpack(kept, key.slice(keyFrom)));
       return true;
     });
     return rows;

@@ -1,7 +1,7 @@
 /** Writes of the key/value store. */
 
 import type { DirEntry } from '../../model/kv.ts';
-import { ownBytes, sameBytes } from '../same.ts';
+import { sameBytes } from '../same.ts';
 import { kvsTable, sessionsTable, tombstonesTable } from '../tables.ts';
 import type { Transaction } from '../transaction.ts';
 import { quoted, refuse } from './errors.ts';
@@ -17,7 +17,6 @@ export function kvWrite(tx: Transaction, entry: DirEntry, before: DirEntry | und
   if (before !== undefined && sameEntry(before, entry)) return before;
   const kept: DirEntry = {
     ...entry,
-    Value: ownBytes(entry.Value),
     CreateIndex: before?.CreateIndex ?? tx.index,
     ModifyIndex: tx.index,
   };
