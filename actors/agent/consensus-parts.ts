@@ -12,6 +12,7 @@ import { serverOfMember } from '../../src/model/consul-tags.ts';
 import type { MembersView } from '../../src/model/member.ts';
 import { Session, SessionRequest } from '../../src/model/session.ts';
 import type { Dialer } from '../../src/rpc/dialer.ts';
+import { createSnapshotSpool, type SnapshotSpool } from '../../src/rpc/snapshot-spool.ts';
 import { LockDelays } from '../../src/store/lock-delays.ts';
 import { SessionTimers } from '../../src/store/session-timers.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -30,6 +31,7 @@ export interface ConsensusParts {
   readonly raftApply: RaftApply;
   readonly lockDelays: LockDelays;
   readonly sessionTimers: SessionTimers;
+  readonly spool: SnapshotSpool;
   /** In order of start. */
   readonly children: readonly ChildSpec[];
 }
@@ -42,13 +44,15 @@ export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts
     address: joinHostPort(plan.addresses.advertiseLan, plan.ports.server),
   };
   const lockDelays = new LockDelays(world.clock);
+  // Without a data directory nothing is kept, but raft wants a disk all the same.
+  const disk = plan.dataDir === undefined ? createMemoryDisk() : world.disk;
+  const directory = `${plan.dataDir ?? ''}/raft`;
   const { logic, consensus } = createRaft({
-    // Without a data directory nothing is kept, but raft wants a disk all the same.
-    world: plan.dataDir === undefined ? { ...world, disk: createMemoryDisk() } : world,
+    world: { ...world, disk },
     post: bus.postFor('raft'),
     consensusPost: bus.postFor('consensus'),
     log: log.child('raft'),
-    directory: `${plan.dataDir ?? ''}/raft`,
+    directory,
     self,
     dial: async (peer) => dialer.dial(raftTarget(base, peer)),
   });
@@ -66,6 +70,7 @@ export function consensusParts(base: Foundation, dialer: Dialer): ConsensusParts
     raftApply,
     lockDelays,
     sessionTimers,
+    spool: createSnapshotSpool({ disk, directory: `${directory}/snapshots` }),
     children: [
       {
         id: 'fsm',

@@ -78,7 +78,7 @@ export async function serverParts(base: Foundation): Promise<ServerParts> {
     dialer: rpc.dialer,
     clock: base.world.clock,
     router: () => rpc.router.view(),
-    consensus: raft.consensus,
+    local: { consensus: raft.consensus, spool: raft.spool },
   });
   const board: AutopilotBoard = { state: null };
   const autopilot = autopilotDuty(base, raft, rpc, board);

@@ -10,12 +10,11 @@ import type { PlacedConfiguration } from '../../machines/raft/node.ts';
 import type { RaftConfiguration } from '../../src/consensus/configuration.ts';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
 import type { Log } from '../../src/log.ts';
+import { FileAppender, PIECE_BYTES } from '../../src/world/file-pieces.ts';
 import type { Clock, Disk, DiskFile } from '../../src/world/world.ts';
 
 /** Snapshots kept; older ones are removed when a new one is durable. */
 export const SNAPSHOTS_KEPT = 2;
-/** Bytes gathered before they are written, and read at once. */
-const PIECE_BYTES = 256 * 1024;
 
 const FOLDER_NAME = /^(\d+)-(\d+)-(\d+)$/;
 
@@ -161,26 +160,15 @@ export class SnapshotStore {
   ): Promise<{ readonly size: number; readonly checksum: string }> {
     const file = await this.#options.disk.open(path, 'exclusive');
     try {
-      let size = 0;
+      const appender = new FileAppender(file);
       let sum = 0;
-      let held: Uint8Array[] = [];
-      let heldBytes = 0;
-      const flush = async (): Promise<void> => {
-        if (heldBytes === 0) return;
-        await file.write(size, held);
-        size += heldBytes;
-        held = [];
-        heldBytes = 0;
-      };
       for await (const chunk of chunks) {
         sum = crc32(chunk, sum);
-        held.push(chunk);
-        heldBytes += chunk.length;
-        if (heldBytes >= PIECE_BYTES) await flush();
+        await appender.append(chunk);
       }
-      await flush();
+      await appender.flush();
       await file.sync();
-      return { size, checksum: hex(sum) };
+      return { size: appender.size, checksum: hex(sum) };
     } finally {
       await file.close();
     }

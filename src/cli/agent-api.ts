@@ -5,7 +5,7 @@
 
 import { textOf } from '../error-text.ts';
 import type { FlagSpec, Flags } from '../flags.ts';
-import { HttpClient, UnexpectedStatusError } from '../http-client/client.ts';
+import { HttpClient, type HttpRequest, UnexpectedStatusError } from '../http-client/client.ts';
 import type { Disk } from '../world/world.ts';
 import { CommandError, type Terminal } from './command.ts';
 
@@ -39,6 +39,10 @@ export interface AgentApi {
   put(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
   post(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
   delete(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
+  /** As `get`, handed over piece by piece, at the pace of `take`; what that throws is passed on. */
+  download(path: string, take: (piece: Uint8Array) => Promise<void>): Promise<void>;
+  /** As `put`, sent at the pace of the agent. */
+  upload(path: string, body: AsyncIterable<Uint8Array>): Promise<void>;
   close(): void;
 }
 
@@ -95,31 +99,42 @@ export async function openAgentApi(
     dc: flags.has('datacenter') ? flags.string('datacenter') : undefined,
     stale: flags.has('stale') ? flags.bool('stale') : undefined,
   };
+  /** Says of a failed exchange which it was. */
+  const told = async <Request extends HttpRequest, T>(
+    request: Request,
+    exchange: (request: Request) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await exchange(request);
+    } catch (error) {
+      if (error instanceof UnexpectedStatusError) throw error;
+      const verb = `${request.method[0]}${request.method.slice(1).toLowerCase()}`;
+      throw new Error(`${verb} "${shown}${request.path}": ${dialText(error)}`, { cause: error });
+    }
+  };
   const send = async (
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    method: HttpRequest['method'],
     path: string,
     query: Query,
     body?: Uint8Array | string,
   ): Promise<Buffer> => {
     const full = `${path}${queryText({ ...common, ...query })}`;
-    try {
-      const answer = await client.expectOk({
-        method,
-        path: full,
-        ...(body === undefined ? {} : { body }),
-      });
-      return answer.body;
-    } catch (error) {
-      if (error instanceof UnexpectedStatusError) throw error;
-      const verb = `${method[0]}${method.slice(1).toLowerCase()}`;
-      throw new Error(`${verb} "${shown}${full}": ${dialText(error)}`, { cause: error });
-    }
+    const request = { method, path: full, ...(body === undefined ? {} : { body }) };
+    return (await told(request, (asked) => client.expectOk(asked))).body;
   };
   return {
     get: (path, query = {}) => send('GET', path, query),
     put: (path, query = {}, body) => send('PUT', path, query, body),
     post: (path, query = {}, body) => send('POST', path, query, body),
     delete: (path, query = {}, body) => send('DELETE', path, query, body),
+    download: (path, take) =>
+      told({ method: 'GET', path: `${path}${queryText(common)}` }, (request) =>
+        client.stream(request, take),
+      ),
+    upload: async (path, body) => {
+      const request = { method: 'PUT', path: `${path}${queryText(common)}` } as const;
+      await told(request, (asked) => client.upload(asked, body));
+    },
     close: () => client.close(),
   };
 }

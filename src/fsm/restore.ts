@@ -41,6 +41,8 @@ import {
 
 /** First type of the records that later versions write and that may be left out. */
 const LATER_TYPES_FIRST = COMMAND_TYPES.ServiceVirtualIP;
+/** Bytes of a record; the largest are chunks of commands under way, which are held until it ends. */
+export const RECORD_BYTES_MAX = 268_435_456;
 /** From here on, records are Consul Enterprise's. */
 const ENTERPRISE_TYPES_FIRST = 64;
 
@@ -57,13 +59,24 @@ export interface RestoredState {
 export async function restoreState(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<RestoredState> {
-  const restorer = new Restorer();
+  const store = new Store();
+  const restorer = new Restorer(store);
   for await (const chunk of chunks) restorer.add(chunk);
-  return restorer.finish();
+  return { store, ...restorer.finish() };
+}
+
+/** Reads a state and keeps nothing of it. Rejects as `restoreState` does. */
+export async function checkState(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<void> {
+  const restorer = new Restorer(null);
+  for await (const chunk of chunks) restorer.add(chunk);
+  restorer.finish();
 }
 
 class Restorer {
-  readonly #store = new Store();
+  /** Null where nothing is to be kept. */
+  readonly #store: Store | null;
   #loading: Transaction | undefined;
   readonly #splitter = new ValueSplitter(
     {
@@ -72,7 +85,7 @@ class Restorer {
         throw undecodable(`snapshot is not readable near byte ${this.#offset}: ${reason}`);
       },
     },
-    Number.MAX_SAFE_INTEGER,
+    RECORD_BYTES_MAX,
   );
   #offset = 0;
   #lastIndex: number | null = null;
@@ -82,21 +95,24 @@ class Restorer {
   #pendingChunks: PendingChunks = new Map();
   readonly #skippedTypes = new Map<number, number>();
 
+  constructor(store: Store | null) {
+    this.#store = store;
+  }
+
   /** Reads all records that are complete. */
   add(chunk: Uint8Array): void {
     this.#splitter.feed(chunk);
   }
 
-  finish(): RestoredState {
+  finish(): Omit<RestoredState, 'store'> {
     const cut = this.#splitter.heldBytes > 0 || this.#type !== undefined;
     if (cut) throw undecodable(`snapshot ends within a record, at byte ${this.#offset}`);
     if (this.#lastIndex === null) throw undecodable('snapshot is empty');
     const lastIndex = this.#lastIndex;
     if (!this.#sawIndexRow && lastIndex > 0) {
-      this.#store.load(lastIndex).bump('nodes', 'checks');
+      this.#store?.load(lastIndex).bump('nodes', 'checks');
     }
     return {
-      store: this.#store,
       lastIndex,
       pendingChunks: this.#pendingChunks,
       skippedTypes: this.#skippedTypes,
@@ -125,8 +141,10 @@ class Restorer {
     const record = RECORDS.get(type);
     if (record !== undefined) {
       const restore = record(reader);
-      this.#loading ??= this.#store.load(lastIndex);
-      restore(this.#loading);
+      if (this.#store !== null) {
+        this.#loading ??= this.#store.load(lastIndex);
+        restore(this.#loading);
+      }
       if (type === COMMAND_TYPES.Index) this.#sawIndexRow = true;
     } else if (type === COMMAND_TYPES.ChunkingState) {
       this.#pendingChunks = ChunkingState.decode(reader).ChunkMap;

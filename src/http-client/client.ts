@@ -70,23 +70,32 @@ export class HttpClient {
   }
 
   /**
-   * Hands over an answer as it comes, and resolves when it is over. Rejects with an
-   * `UnexpectedStatusError` outside 2xx, and with the I/O error when it is cut off.
+   * Hands over an answer as it comes, at the pace of `take`, and resolves when it is over. Rejects
+   * with an `UnexpectedStatusError` outside 2xx, and with the I/O error when it is cut off.
    */
-  async stream(request: HttpRequest, take: (chunk: Buffer) => void): Promise<void> {
+  async stream(request: HttpRequest, take: (chunk: Buffer) => Promise<void> | void): Promise<void> {
     await this.#exchange(request, async (incoming) => {
       const status = incoming.statusCode ?? 0;
       if (status < 200 || status > 299) {
         const { body } = await collect(incoming);
         throw new UnexpectedStatusError(status, body.toString('utf8'));
       }
-      for await (const chunk of incoming as AsyncIterable<Buffer>) take(chunk);
+      for await (const chunk of incoming as AsyncIterable<Buffer>) await take(chunk);
     });
+  }
+
+  /** As `expectOk`, with a body that is sent at the pace of the agent. */
+  async upload(
+    request: Omit<HttpRequest, 'body'>,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<HttpAnswer> {
+    return ok(await this.#exchange(request, collect, chunks));
   }
 
   #exchange<T>(
     request: HttpRequest,
     read: (incoming: http.IncomingMessage) => Promise<T>,
+    chunks?: AsyncIterable<Uint8Array>,
   ): Promise<T> {
     const { promise, resolve, reject } = deferred<T>();
     const outgoing = (this.#target.secure ? https : http).request(
@@ -95,7 +104,7 @@ export class HttpClient {
         agent: this.#agent,
         method: request.method,
         path: request.path,
-        headers: this.#headers(request),
+        headers: this.#headers(request, chunks !== undefined),
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       },
       (incoming) => {
@@ -110,17 +119,14 @@ export class HttpClient {
         );
       });
     }
-    outgoing.end(request.body);
+    if (chunks === undefined) outgoing.end(request.body);
+    else sendChunks(outgoing, chunks).catch(reject);
     return promise;
   }
 
   /** As `request`, but an answer outside 2xx rejects with an `UnexpectedStatusError`. */
   async expectOk(request: HttpRequest): Promise<HttpAnswer> {
-    const answer = await this.request(request);
-    if (answer.status < 200 || answer.status > 299) {
-      throw new UnexpectedStatusError(answer.status, answer.body.toString('utf8'));
-    }
-    return answer;
+    return ok(await this.request(request));
   }
 
   /** Closes idle connections; requests under way are not touched. */
@@ -128,12 +134,49 @@ export class HttpClient {
     this.#agent.destroy();
   }
 
-  #headers(request: HttpRequest): http.OutgoingHttpHeaders {
+  #headers(request: HttpRequest, chunked: boolean): http.OutgoingHttpHeaders {
     const headers: http.OutgoingHttpHeaders = {};
     if (this.#address.token) headers['X-Consul-Token'] = this.#address.token;
+    if (chunked) return headers;
     if (request.body !== undefined) headers['Content-Length'] = Buffer.byteLength(request.body);
     else if (request.method === 'PUT' || request.method === 'POST') headers['Content-Length'] = 0;
     return headers;
+  }
+}
+
+function ok(answer: HttpAnswer): HttpAnswer {
+  if (answer.status >= 200 && answer.status <= 299) return answer;
+  throw new UnexpectedStatusError(answer.status, answer.body.toString('utf8'));
+}
+
+/** Stops early when the agent has answered already or is gone. Rejects with what `chunks` throw. */
+async function sendChunks(
+  outgoing: http.ClientRequest,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  let over = false;
+  let writable = (): void => {};
+  outgoing.on('drain', () => writable());
+  for (const end of ['response', 'close'] as const) {
+    outgoing.once(end, () => {
+      over = true;
+      writable();
+    });
+  }
+  try {
+    for await (const chunk of chunks) {
+      if (over) break;
+      if (outgoing.write(chunk)) continue;
+      await new Promise<void>((resolve) => {
+        writable = resolve;
+        if (over) resolve();
+      });
+    }
+    outgoing.end();
+  } catch (error) {
+    // What was sent so far must not look like all there is.
+    outgoing.destroy();
+    throw error;
   }
 }
 

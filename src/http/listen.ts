@@ -104,6 +104,14 @@ async function exchange<Context>(
   incoming.on('error', () => gone.abort(new Error('client disconnected')));
   const raw = toRawRequest(incoming, gone.signal);
   const answer = await serveRequest(raw, options.table, options.context, options);
+  if (answer.chunks !== undefined) {
+    await writeChunks(outgoing, answer, answer.chunks).catch((error) => {
+      // Cut off, it does not look whole to the client. One who left has not asked for a report.
+      if (!gone.signal.aborted) options.failed?.(raw, error);
+      outgoing.destroy();
+    });
+    return;
+  }
   if (outgoing.destroyed) return;
   await write(incoming, outgoing, answer);
 }
@@ -126,6 +134,8 @@ function toRawRequest(incoming: IncomingMessage, signal: AbortSignal): RawReques
       body ??= readBody(incoming);
       return body;
     },
+    // An iterator that is left must not take the connection with it: the answer is still to come.
+    chunks: () => incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
   };
 }
 
@@ -156,14 +166,39 @@ function readBody(incoming: IncomingMessage): Promise<Buffer> {
 
 const gzipAsync = promisify<string | Uint8Array, Buffer>(gzip);
 
+function setHead(outgoing: ServerResponse, { status, headers }: HttpAnswer): void {
+  outgoing.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, value);
+  outgoing.setHeader('Vary', 'Accept-Encoding');
+}
+
+/** Rejects with what `chunks` throw. They are left when the client is gone. */
+async function writeChunks(
+  outgoing: ServerResponse,
+  answer: HttpAnswer,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  setHead(outgoing, answer);
+  let writable = (): void => {};
+  outgoing.on('drain', () => writable());
+  outgoing.once('close', () => writable());
+  for await (const chunk of chunks) {
+    if (outgoing.destroyed) return;
+    if (outgoing.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      writable = resolve;
+      if (outgoing.destroyed) resolve();
+    });
+  }
+  outgoing.end();
+}
+
 async function write(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   answer: HttpAnswer,
 ): Promise<void> {
-  outgoing.statusCode = answer.status;
-  for (const [name, value] of Object.entries(answer.headers)) outgoing.setHeader(name, value);
-  outgoing.setHeader('Vary', 'Accept-Encoding');
+  setHead(outgoing, answer);
   if (answer.stream !== undefined) {
     writeOn(incoming, outgoing, answer.stream);
     return;

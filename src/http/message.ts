@@ -17,6 +17,11 @@ export interface HttpRequest {
   readonly contentLength: number | null;
   /** Reads the whole body; rejects with an HttpError (413) when it is beyond the limit of the door. */
   body(): Promise<Buffer>;
+  /**
+   * The body as it comes, of any size, instead of `body`. Rejects when the client is gone before its
+   * end. What is not read is passed over.
+   */
+  chunks(): AsyncIterable<Uint8Array>;
 }
 
 /** Sends pieces as they come; those that a slow client does not take are dropped. Returns the end. */
@@ -29,6 +34,8 @@ export interface HttpAnswer {
   readonly body: string | Uint8Array | null;
   /** An answer that goes on until the client leaves; there is no body then. */
   readonly stream?: AnswerStream;
+  /** A body that is made while it is sent, at the pace of the client; it is sent as it is. */
+  readonly chunks?: AsyncIterable<Uint8Array>;
 }
 
 const JSON_TYPE = 'application/json';

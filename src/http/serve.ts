@@ -94,6 +94,7 @@ function toRequest(raw: RawRequest, path: string, query: Query): HttpRequest {
     signal: raw.signal,
     contentLength: raw.contentLength,
     body: () => raw.body(),
+    chunks: () => raw.chunks(),
   };
 }
 

@@ -4,8 +4,10 @@
  */
 
 import type { Consensus, StoredSnapshot } from '../consensus/consensus.ts';
-import { type ArchiveMeta, packArchive, unpackArchive } from '../fsm/archive.ts';
-import { restoreState } from '../fsm/restore.ts';
+import { type ArchiveMeta, checkRestorable } from '../fsm/archive/meta.ts';
+import { packArchive } from '../fsm/archive/pack.ts';
+import { readArchive } from '../fsm/archive/read.ts';
+import { checkState } from '../fsm/restore.ts';
 import {
   SNAPSHOT_RESTORE,
   SNAPSHOT_SAVE,
@@ -13,16 +15,15 @@ import {
   SnapshotResponse,
 } from '../model/operator.ts';
 import { encodePeers } from '../wire/raft/configuration.ts';
+import { paced } from '../world/turns.ts';
 import type { Clock } from '../world/world.ts';
 import { exchangeSnapshot } from './client/one-shot.ts';
 import type { Dialer } from './dialer.ts';
 import { NO_LEADER, NO_PATH_TO_DATACENTER, NO_REMOTE_SERVER, NO_SERVERS } from './errors.ts';
 import { RpcError } from './method.ts';
 import type { RouterView, RpcServerEntry } from './router-view.ts';
-import { joined, StreamBytes } from './stream-bytes.ts';
-
-/** Bytes of a packed archive that is handed in. */
-export const ARCHIVE_IN_BYTES_MAX = 536_870_912;
+import type { SnapshotSpool } from './snapshot-spool.ts';
+import { readToEnd } from './stream-bytes.ts';
 
 const NS_PER_MS = 1e6;
 const SUFFRAGE_NUMBERS = { voter: 0, nonvoter: 1, staging: 2 } as const;
@@ -30,7 +31,7 @@ const SUFFRAGE_NUMBERS = { voter: 0, nonvoter: 1, staging: 2 } as const;
 /** An answer without error. */
 export interface SnapshotReply {
   readonly response: SnapshotResponse;
-  /** For a save: the archive. */
+  /** For a save: the archive, made while it is read. Whoever does not read it has to leave it. */
   readonly archive: AsyncIterable<Uint8Array>;
 }
 
@@ -39,12 +40,19 @@ export interface SnapshotCaller {
   exchange(request: SnapshotRequest, archive: AsyncIterable<Uint8Array>): Promise<SnapshotReply>;
 }
 
+/** What a server has that takes and restores snapshots itself. */
+export interface LocalSnapshots {
+  readonly consensus: Pick<Consensus, 'snapshot' | 'restore' | 'barrier' | 'view'>;
+  /** Where a state waits until it has been verified. */
+  readonly spool: SnapshotSpool;
+}
+
 export interface SnapshotDeps {
   readonly dialer: Dialer;
   readonly router: () => RouterView;
   readonly clock: Clock;
   /** Absent on client agents, which ask a server. */
-  readonly consensus?: Pick<Consensus, 'snapshot' | 'restore' | 'barrier' | 'view'>;
+  readonly local?: LocalSnapshots;
 }
 
 export const NO_ARCHIVE: AsyncIterable<Uint8Array> = (async function* () {})();
@@ -52,10 +60,10 @@ export const NO_ARCHIVE: AsyncIterable<Uint8Array> = (async function* () {})();
 export function createSnapshots(deps: SnapshotDeps): SnapshotCaller {
   return {
     async exchange(request, archive) {
-      const { consensus } = deps;
+      const { local } = deps;
       const view = deps.router();
       const datacenter = request.Datacenter || view.datacenter;
-      if (consensus === undefined) return forward(deps, ownServer(view), request, archive);
+      if (local === undefined) return forward(deps, ownServer(view), request, archive);
       if (datacenter !== view.datacenter) {
         return forward(deps, serverOf(view, datacenter), request, archive);
       }
@@ -63,7 +71,7 @@ export function createSnapshots(deps: SnapshotDeps): SnapshotCaller {
         if (view.leader === null) throw new RpcError(NO_LEADER);
         return forward(deps, view.leader, request, archive);
       }
-      return answerHere(consensus, deps.clock, request, archive);
+      return answerHere(local, deps.clock, request, archive);
     },
   };
 }
@@ -92,34 +100,32 @@ async function forward(
   const handedIn = request.Op === SNAPSHOT_RESTORE ? archive : undefined;
   const answer = await exchangeSnapshot(dialer, server, request, handedIn);
   if (answer.response.Error === '') {
-    return { response: answer.response, archive: new StreamBytes(answer.archive) };
+    return { response: answer.response, archive: readToEnd(answer.archive) };
   }
   answer.archive.destroy();
   throw new RpcError(answer.response.Error);
 }
 
-type LocalConsensus = NonNullable<SnapshotDeps['consensus']>;
-
 async function answerHere(
-  consensus: LocalConsensus,
+  local: LocalSnapshots,
   clock: Clock,
   request: SnapshotRequest,
   archive: AsyncIterable<Uint8Array>,
 ): Promise<SnapshotReply> {
   switch (request.Op) {
     case SNAPSHOT_SAVE:
-      return save(consensus, clock);
+      return save(local, clock);
     case SNAPSHOT_RESTORE:
       if (request.AllowStale) throw new RpcError('stale not allowed for restore');
-      await restore(consensus, archive);
-      return { response: responseAt(consensus, 0), archive: NO_ARCHIVE };
+      await restore(local, clock, archive);
+      return { response: responseAt(local, 0), archive: NO_ARCHIVE };
     default:
       throw new RpcError(`unrecognized snapshot op ${JSON.stringify(request.Op)}`);
   }
 }
 
 /** What is known of leader and contact is told as of before: never too good. */
-function responseAt(consensus: LocalConsensus, index: number): SnapshotResponse {
+function responseAt({ consensus }: LocalSnapshots, index: number): SnapshotResponse {
   const { leader, lastContactMs } = consensus.view();
   return SnapshotResponse.of({
     Index: index,
@@ -128,15 +134,14 @@ function responseAt(consensus: LocalConsensus, index: number): SnapshotResponse 
   });
 }
 
-async function save(consensus: LocalConsensus, clock: Clock): Promise<SnapshotReply> {
-  const response = responseAt(consensus, 0);
-  const snapshot = await consensus.snapshot();
-  const state = await joined(snapshot.chunks(), snapshot.size, 'the snapshot has grown');
-  const packed = await packArchive(
-    { meta: metaOf(snapshot), state },
-    Math.trunc(clock.now() / 1e3),
-  );
-  return { response: { ...response, Index: snapshot.index }, archive: once(packed) };
+async function save(local: LocalSnapshots, clock: Clock): Promise<SnapshotReply> {
+  const response = responseAt(local, 0);
+  const snapshot = await local.consensus.snapshot();
+  const unixSeconds = Math.trunc(clock.now() / 1e3);
+  return {
+    response: { ...response, Index: snapshot.index },
+    archive: packArchive(metaOf(snapshot), snapshot.chunks(), unixSeconds),
+  };
 }
 
 function metaOf(snapshot: StoredSnapshot): ArchiveMeta {
@@ -158,18 +163,23 @@ function metaOf(snapshot: StoredSnapshot): ArchiveMeta {
   };
 }
 
-/** The state is read once before it is handed to the cluster: what is no state changes nothing. */
+/**
+ * All of the archive is verified, and its state read once, before anything of it is handed to the
+ * cluster: what is damaged, cut off or no state changes nothing.
+ */
 async function restore(
-  consensus: LocalConsensus,
+  { consensus, spool }: LocalSnapshots,
+  clock: Clock,
   archive: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const packed = await joined(archive, ARCHIVE_IN_BYTES_MAX, 'snapshot is too large');
-  const { meta, state } = await unpackArchive(packed);
-  await restoreState([state]);
-  await consensus.restore({ index: meta.Index, size: state.length, chunks: once(state) });
-  await consensus.barrier();
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+  const state = await spool.create();
+  try {
+    const meta = await readArchive(archive, (piece) => state.append(piece));
+    checkRestorable(meta, state.size);
+    await checkState(paced(state.chunks(), clock));
+    await consensus.restore({ index: meta.Index, size: state.size, chunks: state.chunks() });
+    await consensus.barrier();
+  } finally {
+    await state.discard();
+  }
 }

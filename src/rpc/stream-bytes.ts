@@ -79,6 +79,20 @@ export class StreamBytes implements AsyncIterable<Uint8Array> {
   }
 }
 
+/** All that comes until the peer's half-close. The stream is given up with the reading. */
+export function readToEnd(stream: ByteStream): AsyncIterable<Uint8Array> {
+  const bytes = new StreamBytes(stream)[Symbol.asyncIterator]();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => bytes.next(),
+      return: async () => {
+        stream.destroy();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
 /** All of it as one; refused beyond `bytesMax`. */
 export async function joined(
   chunks: AsyncIterable<Uint8Array>,

@@ -32,7 +32,7 @@ class MemoryFile {
   #reserve(size: number): void {
     if (size <= this.#bytes.length) return;
     const grown = new Uint8Array(Math.max(size, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.size));
+    grown.set(this.#bytes);
     this.#bytes = grown;
   }
 }

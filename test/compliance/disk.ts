@@ -32,6 +32,16 @@ export function diskCompliance(name: string, open: OpenBench): void {
       expect(text(await run(disk.readFile(at('log'))))).toBe('one');
     });
 
+    it('writes many chunks at once, whatever their sizes', async () => {
+      const chunks = [1, 10, 300, 5, 70_000, 2_000].map((size) =>
+        bytes(`${size % 7}`.repeat(size)),
+      );
+      const file = await run(disk.open(at('log'), 'exclusive'));
+      await run(file.write(0, chunks));
+      await run(file.close());
+      expect(text(await run(disk.readFile(at('log'))))).toBe(chunks.map(text).join(''));
+    });
+
     it('writes durably beside ordinary writes, also several at once', async () => {
       const file = await run(disk.open(at('log'), 'exclusive'));
       await run(file.write(0, [bytes('head')]));

@@ -5,7 +5,6 @@ import { describe, expect, it } from 'vitest';
 import { decodeFrame, encodeFrame, FRAME_HEADER_BYTES } from '../../actors/raft/log-frame.ts';
 import { parseHcl } from '../../src/config/hcl.ts';
 import { rootRecord } from '../../src/connect/certificates.ts';
-import { packArchive, unpackArchive } from '../../src/fsm/archive.ts';
 import { DecodeError } from '../../src/fsm/errors.ts';
 import { restoreState } from '../../src/fsm/restore.ts';
 import { parseGoDuration } from '../../src/go-duration.ts';
@@ -21,6 +20,7 @@ import { decode, encode, tryDecode } from '../../src/wire/msgpack/schema.ts';
 import { time } from '../../src/wire/msgpack/time.ts';
 import { decodeOwnFile } from '../../src/wire/own-file.ts';
 import { LogEntry } from '../../src/wire/raft/log-entry.ts';
+import { packed, unpacked } from '../support/archives.ts';
 import { vectorFile } from '../support/vectors.ts';
 
 // Each of these took minutes or hours: the time limit of the test is what would notice.
@@ -100,18 +100,18 @@ describe('errors', () => {
     header.fill(0x20, 148, 156);
     const sum = header.reduce((total, byte) => total + byte, 0);
     header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-    await expect(unpackArchive(gzipSync(Buffer.alloc(2048, header)))).rejects.toThrow(DecodeError);
+    await expect(unpacked(gzipSync(Buffer.alloc(2048, header)))).rejects.toThrow(DecodeError);
   });
 
   it('metadata of other types than expected is refused', async () => {
     const Configuration = { Servers: [] };
     const meta = { Version: 1, ID: 'a', Index: 1, Term: 1, Peers: '', ConfigurationIndex: 1 };
     const ID = { toString: 1 } as unknown as string;
-    const packed = await packArchive(
-      { meta: { ...meta, ID, Configuration, Size: 0 }, state: new Uint8Array(0) },
-      0,
-    );
-    await expect(unpackArchive(packed)).rejects.toThrow('ID is not a text');
+    const archive = await packed({
+      meta: { ...meta, ID, Configuration, Size: 0 },
+      state: new Uint8Array(0),
+    });
+    await expect(unpacked(archive)).rejects.toThrow('ID is not a text');
   });
 
   it('times without a text are refused', () => {

@@ -6,6 +6,7 @@ import { CONFIG_ROUTES } from '../../src/http/handlers/config-entry.ts';
 import { RouteTable } from '../../src/http/router.ts';
 import { serveRequest } from '../../src/http/serve.ts';
 import { type ConfigEntryRequest, configEntryFields } from '../../src/model/config-entry.ts';
+import { NO_ARCHIVE } from '../../src/rpc/snapshots.ts';
 
 /** Puts an entry; answers with the status and with what was written. */
 async function put(entry: object, query = '') {
@@ -27,6 +28,7 @@ async function put(entry: object, query = '') {
     signal: new AbortController().signal,
     contentLength: null,
     body: async () => Buffer.from(JSON.stringify(entry)),
+    chunks: () => NO_ARCHIVE,
   };
   const table = new RouteTable(CONFIG_ROUTES);
   const { status } = await serveRequest(raw, table, context, { aclDefaultPolicy: 'allow' });

@@ -9,13 +9,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packArchive, unpackArchive } from '../../src/fsm/archive.ts';
 import { COMMAND_TYPES } from '../../src/fsm/command-types.ts';
 import { Node, NodeService, RegisterRequest, Upstream } from '../../src/model/catalog.ts';
 import { HealthCheck } from '../../src/model/health-check.ts';
 import { DirEntry } from '../../src/model/kv.ts';
 import { TxnOp, TxnRequest, type TxnResponse } from '../../src/model/txn.ts';
 import { MsgpackReader } from '../../src/wire/msgpack/reader.ts';
+import { packed, unpacked } from '../support/archives.ts';
 import { once, StoreHarness } from '../support/store-harness.ts';
 
 const CONSUL = process.env['CONSUL_BIN'] ?? 'consul';
@@ -50,7 +50,7 @@ async function lastLogIndex(): Promise<number> {
 
 async function savedState(): Promise<Uint8Array> {
   const response = await fetch(`${HTTP}/v1/snapshot`);
-  return (await unpackArchive(new Uint8Array(await response.arrayBuffer()))).state;
+  return (await unpacked(new Uint8Array(await response.arrayBuffer()))).state;
 }
 
 /** Records without what the real server writes by itself meanwhile. */
@@ -403,10 +403,10 @@ describe.skipIf(!installed)('the store of a real server', () => {
       ConfigurationIndex: 1,
       Size: state.length,
     };
-    const archive = await packArchive({ meta, state }, 1_700_000_000);
+    const archive = await packed({ meta, state }, 1_700_000_000);
     const response = await fetch(`${HTTP}/v1/snapshot`, {
       method: 'PUT',
-      body: Buffer.from(archive),
+      body: archive,
     });
     expect([response.status, await response.text()]).toEqual([200, '']);
     const back = new StoreHarness();

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSnapshot } from '../../src/consensus/consensus.ts';
-import { unpackArchive } from '../../src/fsm/archive.ts';
 import { Fsm } from '../../src/fsm/fsm.ts';
 import { silentLog } from '../../src/log.ts';
 import { SNAPSHOT_RESTORE, SNAPSHOT_SAVE, SnapshotRequest } from '../../src/model/operator.ts';
 import type { Dialer } from '../../src/rpc/dialer.ts';
 import type { RouterView, RpcServerEntry } from '../../src/rpc/router-view.ts';
 import { serveSnapshot } from '../../src/rpc/server/snapshot-conversation.ts';
+import { createSnapshotSpool } from '../../src/rpc/snapshot-spool.ts';
 import { createSnapshots, NO_ARCHIVE, type SnapshotCaller } from '../../src/rpc/snapshots.ts';
 import { joined } from '../../src/rpc/stream-bytes.ts';
+import { createMemoryDisk } from '../../src/world/memory-disk.ts';
+import { unpacked } from '../support/archives.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { collect, settle, streamPair, type TestStream } from '../support/stream-pair.ts';
 
@@ -52,13 +54,21 @@ function consensusOf(state: Uint8Array) {
   };
 }
 
+function localOf(state: Uint8Array) {
+  const spool = createSnapshotSpool({ disk: createMemoryDisk(), directory: '/snapshots' });
+  return { consensus: consensusOf(state), spool };
+}
+
 function leaderSnapshots() {
   const consensus = consensusOf(STATE);
   const dialer: Dialer = { dial: () => Promise.reject(new Error('not dialed')) };
   const clock = new ManualClock();
+  const disk = createMemoryDisk();
+  const spool = createSnapshotSpool({ disk, directory: '/snapshots' });
   return {
     consensus,
-    snapshots: createSnapshots({ dialer, router: () => VIEW, clock, consensus }),
+    disk,
+    snapshots: createSnapshots({ dialer, router: () => VIEW, clock, local: { consensus, spool } }),
   };
 }
 
@@ -77,7 +87,7 @@ function forwarding(target: SnapshotCaller, view: Partial<RouterView>, role: 'se
     dialer,
     router: () => ({ ...VIEW, leading: false, ...view }),
     clock: new ManualClock(),
-    ...(role === 'server' && { consensus: consensusOf(STATE) }),
+    ...(role === 'server' && { local: localOf(STATE) }),
   });
   return { dialed, snapshots };
 }
@@ -97,7 +107,7 @@ async function saved(snapshots: SnapshotCaller, request = SAVE): Promise<Buffer>
 
 describe('snapshots', () => {
   it('are saved as archives that hold state, index and configuration', async () => {
-    const archive = await unpackArchive(await saved(leaderSnapshots().snapshots));
+    const archive = await unpacked(await saved(leaderSnapshots().snapshots));
     expect(Buffer.from(archive.state).equals(STATE)).toBe(true);
     expect(archive.meta).toMatchObject({
       ID: '2-60-1',
@@ -116,7 +126,7 @@ describe('snapshots', () => {
       dialer: { dial: () => Promise.reject(new Error('not dialed')) },
       router: () => VIEW,
       clock: new ManualClock(),
-      consensus: consensusOf(Buffer.from('no state')),
+      local: localOf(Buffer.from('no state')),
     });
     const foreign = await saved(other);
     await expect(snapshots.exchange(RESTORE, once(foreign))).rejects.toThrow();

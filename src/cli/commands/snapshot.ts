@@ -1,16 +1,24 @@
 /** `snapshot save|restore|inspect`. */
 
+import { dirname } from 'node:path';
 import { textOf } from '../../error-text.ts';
 import { fileErrorText } from '../../file-errors.ts';
 import type { Flags } from '../../flags.ts';
-import { type Archive, unpackArchive } from '../../fsm/archive.ts';
-import { countRecords } from '../../fsm/inspect.ts';
-import type { Disk } from '../../world/world.ts';
-import { AGENT_FLAGS, attempt, DATACENTER_FLAGS, openAgentApi } from '../agent-api.ts';
+import type { ArchiveMeta } from '../../fsm/archive/meta.ts';
+import { readArchive } from '../../fsm/archive/read.ts';
+import { RecordCounter } from '../../fsm/inspect.ts';
+import { FileAppender, filePieces } from '../../world/file-pieces.ts';
+import type { Disk, DiskFile } from '../../world/world.ts';
+import {
+  AGENT_FLAGS,
+  type AgentApi,
+  attempt,
+  DATACENTER_FLAGS,
+  openAgentApi,
+} from '../agent-api.ts';
 import { type Command, CommandError } from '../command.ts';
 
 const COMMON = [...AGENT_FLAGS, ...DATACENTER_FLAGS];
-const FILE_MODE = 0o600;
 /** Blanks between the columns of `inspect`. */
 const PADDING = 6;
 
@@ -26,20 +34,46 @@ function saveCommand(disk: Disk): Command {
     flags: COMMON,
     async run(flags, terminal) {
       const file = fileArgument(flags);
+      const unverified = `${file}.unverified`;
       const api = await openAgentApi(flags, terminal, disk);
       try {
-        const bytes = await attempt('Error saving snapshot', () => api.get('/v1/snapshot'));
-        const { meta } = await attempt('Error verifying snapshot file', () => unpackArchive(bytes));
-        await attempt('Error writing snapshot file', () =>
-          disk.writeFileAtomic(file, bytes, FILE_MODE),
+        await download(api, disk, unverified);
+        const { Index } = await attempt('Error verifying snapshot file', () =>
+          reading(disk, unverified, (pieces) => readArchive(pieces, () => {})),
         );
-        terminal.out(`Saved and verified snapshot to index ${meta.Index}\n`);
+        await attempt('Error writing snapshot file', async () => {
+          await disk.rename(unverified, file);
+          await disk.syncDirectory(dirname(file));
+        });
+        terminal.out(`Saved and verified snapshot to index ${Index}\n`);
         return 0;
       } finally {
         api.close();
+        await disk.remove(unverified);
       }
     },
   };
+}
+
+/** Writes what the agent sends to a new file; durable when it resolves. */
+async function download(api: AgentApi, disk: Disk, path: string): Promise<void> {
+  const writing = 'Error writing unverified snapshot file';
+  const file = await attempt(writing, async () => {
+    await disk.remove(path);
+    return disk.open(path, 'exclusive');
+  });
+  try {
+    const appender = new FileAppender(file);
+    await attempt('Error saving snapshot', () =>
+      api.download('/v1/snapshot', (piece) => appender.append(piece)),
+    );
+    await attempt(writing, async () => {
+      await appender.flush();
+      await file.sync();
+    });
+  } finally {
+    await file.close();
+  }
 }
 
 function restoreCommand(disk: Disk): Command {
@@ -49,15 +83,17 @@ function restoreCommand(disk: Disk): Command {
     parameters: 'FILE',
     flags: COMMON,
     async run(flags, terminal) {
-      const bytes = await readSnapshot(disk, fileArgument(flags));
-      const api = await openAgentApi(flags, terminal, disk);
-      try {
-        await attempt('Error restoring snapshot', () => api.put('/v1/snapshot', {}, bytes));
-        terminal.out('Restored snapshot\n');
-        return 0;
-      } finally {
-        api.close();
-      }
+      const file = fileArgument(flags);
+      return reading(disk, file, async (pieces) => {
+        const api = await openAgentApi(flags, terminal, disk);
+        try {
+          await attempt('Error restoring snapshot', () => api.upload('/v1/snapshot', pieces));
+          terminal.out('Restored snapshot\n');
+          return 0;
+        } finally {
+          api.close();
+        }
+      });
     },
   };
 }
@@ -69,14 +105,17 @@ function inspectCommand(disk: Disk): Command {
     parameters: 'FILE',
     flags: [],
     async run(flags, terminal) {
-      const bytes = await readSnapshot(disk, fileArgument(flags));
-      try {
-        terminal.out(`${inspected(await unpackArchive(bytes))}\n`);
-        return 0;
-      } catch (error) {
-        terminal.err(`Error reading snapshot: ${textOf(error)}\n`);
-        return 2;
-      }
+      return reading(disk, fileArgument(flags), async (pieces) => {
+        try {
+          const counter = new RecordCounter();
+          const meta = await readArchive(pieces, (piece) => counter.add(piece));
+          terminal.out(`${inspected(meta, counter)}\n`);
+          return 0;
+        } catch (error) {
+          terminal.err(`Error reading snapshot: ${textOf(error)}\n`);
+          return 2;
+        }
+      });
     },
   };
 }
@@ -90,16 +129,27 @@ function fileArgument(flags: Flags): string {
   return file;
 }
 
-async function readSnapshot(disk: Disk, file: string): Promise<Uint8Array> {
+/** Opens a snapshot file for `work`, and closes it behind. */
+async function reading<T>(
+  disk: Disk,
+  path: string,
+  work: (pieces: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
+  let file: DiskFile;
   try {
-    return await disk.readFile(file);
+    file = await disk.open(path, 'read');
   } catch (error) {
-    const text = `Error opening snapshot file: ${fileErrorText('open', file, error)}`;
+    const text = `Error opening snapshot file: ${fileErrorText('open', path, error)}`;
     throw new CommandError(text, { cause: error });
+  }
+  try {
+    return await work(filePieces(file));
+  } finally {
+    await file.close();
   }
 }
 
-function inspected({ meta, state }: Archive): string {
+function inspected(meta: ArchiveMeta, counter: RecordCounter): string {
   const facts = [
     ['ID', meta.ID],
     ['Size', meta.Size],
@@ -107,7 +157,7 @@ function inspected({ meta, state }: Archive): string {
     ['Term', meta.Term],
     ['Version', meta.Version],
   ].map(([name, value]) => `${String(name).padEnd('Version'.length + PADDING)}${value}`);
-  const rows = countRecords(state).map(({ name, count, size }) => [name, count, byteSize(size)]);
+  const rows = counter.finish().map(({ name, count, size }) => [name, count, byteSize(size)]);
   const head = ['Type', 'Count', 'Size'];
   const rule = ['----', '----', '----'];
   const table = [head, rule, ...rows, rule];
@@ -116,7 +166,7 @@ function inspected({ meta, state }: Archive): string {
   );
   const line = (cells: readonly unknown[]): string =>
     ` ${cells.map((cell, column) => String(cell).padEnd(widths[column] ?? 0)).join('')}`;
-  const total = line(['Total', '', byteSize(state.length)]).trimEnd();
+  const total = line(['Total', '', byteSize(counter.bytes)]).trimEnd();
   return [...facts, '', '', ...table.map(line), total].join('\n');
 }
 

@@ -21,19 +21,14 @@ async function snapshot(http: HttpRequest, context: HttpContext): Promise<HttpAn
     Op: http.method === 'PUT' ? SNAPSHOT_RESTORE : SNAPSHOT_SAVE,
   });
   if (http.method === 'PUT') {
-    await context.snapshots.exchange(request, once(await http.body()));
+    await context.snapshots.exchange(request, http.chunks());
     return emptyAnswer();
   }
   const { response, archive } = await context.snapshots.exchange(request, NO_ARCHIVE);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of archive) chunks.push(chunk);
   return {
     status: 200,
     headers: { ...metaHeaders(response), 'Content-Type': 'application/x-gzip' },
-    body: Buffer.concat(chunks),
+    body: null,
+    chunks: archive,
   };
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (bytes.length > 0) yield bytes;
 }

@@ -24,6 +24,7 @@ import {
 } from '../../../src/http/options.ts';
 import { parseQuery } from '../../../src/http/query.ts';
 import { compilePattern } from '../../../src/model/pattern.ts';
+import { NO_ARCHIVE } from '../../../src/rpc/snapshots.ts';
 import { declared, must, OBJECTS, type Target, textBytes, whole } from '../engine/target.ts';
 
 const textOf = (pieces: readonly Uint8Array[]): string => whole(pieces).toString('utf8');
@@ -54,6 +55,7 @@ const query: Target = {
       signal: AbortSignal.abort(),
       contentLength: null,
       body: () => Promise.resolve(Buffer.alloc(0)),
+      chunks: () => NO_ARCHIVE,
     };
     return [
       declared(() => readOptions(request, OWN), HttpError),

@@ -2,14 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { unpackArchive } from '../../../src/fsm/archive.ts';
 import { DecodeError, FatalCommandError } from '../../../src/fsm/errors.ts';
 import { Fsm } from '../../../src/fsm/fsm.ts';
-import { countRecords } from '../../../src/fsm/inspect.ts';
+import { RecordCounter } from '../../../src/fsm/inspect.ts';
 import { restoreState } from '../../../src/fsm/restore.ts';
 import { writeState } from '../../../src/fsm/snapshot.ts';
 import { silentLog } from '../../../src/log.ts';
-import { IncompleteError, MalformedError } from '../../../src/wire/msgpack/reader.ts';
+import { unpacked } from '../../support/archives.ts';
 import { vectorFile, vectorsOf } from '../../support/vectors.ts';
 import { declared, declaredLater, must, type Target, whole } from '../engine/target.ts';
 import { roundTrips } from './round-trip.ts';
@@ -74,7 +73,11 @@ const stateBin: Target = {
   tokens: FIELDS,
   seeds: () => bytesOf('snapshot-stream', 'snapshot-record', 'snapshot-header'),
   async read(pieces) {
-    declared(() => countRecords(whole(pieces)), MalformedError, IncompleteError);
+    declared(() => {
+      const counter = new RecordCounter();
+      for (const piece of pieces) counter.add(piece);
+      return counter.finish();
+    }, DecodeError);
     return await declaredLater(async () => {
       const restored = await restoreState(pieces);
       const saved = Buffer.concat([...writeState(restored.store.view(), restored.pendingChunks)]);
@@ -140,7 +143,7 @@ const archive: Target = {
     const body = input.subarray(1);
     const packed =
       mode === MODE.raw ? body : gzipSync(mode === MODE.checked ? withChecksums(body) : body);
-    return await declaredLater(() => unpackArchive(packed), DecodeError);
+    return await declaredLater(() => unpacked(packed), DecodeError);
   },
 };
 

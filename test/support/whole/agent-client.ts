@@ -6,6 +6,7 @@ import { HTTP_ROUTE_TABLE } from '../../../src/http/routes.ts';
 import { serveRequest } from '../../../src/http/serve.ts';
 import { UnexpectedStatusError } from '../../../src/http-client/client.ts';
 import type { Clock } from '../../../src/world/world.ts';
+import { once } from '../store-harness.ts';
 
 export type AgentClient = AgentDoorOptions['client'];
 type Request = Parameters<AgentClient['request']>[0];
@@ -60,6 +61,7 @@ async function answerOf(
       signal,
       contentLength: body.length,
       body: async () => body,
+      chunks: () => once(body),
     },
     HTTP_ROUTE_TABLE,
     context,
