@@ -28,6 +28,11 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
+async function* brokenOff(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes.subarray(0, bytes.length >> 1);
+  throw new Error('client disconnected');
+}
+
 /** Consensus that has one state and notes what it is given instead. */
 function consensusOf(state: Uint8Array) {
   const restored: { readonly index: number; readonly bytes: Buffer }[] = [];
@@ -148,6 +153,47 @@ describe('snapshots', () => {
     await expect(leaderless.exchange(SAVE, NO_ARCHIVE)).rejects.toThrow('No cluster leader');
     const { snapshots: lonely } = forwarding(snapshots, {}, 'client');
     await expect(lonely.exchange(SAVE, NO_ARCHIVE)).rejects.toThrow('No known Consul servers');
+  });
+
+  it('change nothing when they are damaged, cut off or broken off, and leave nothing', async () => {
+    const { snapshots, consensus, disk } = leaderSnapshots();
+    const archive = await saved(snapshots);
+    const damaged = Buffer.from(archive);
+    damaged[archive.length >> 1] = (damaged[archive.length >> 1] ?? 0) ^ 0x55;
+    const tries = [once(damaged), once(archive.subarray(0, -1)), brokenOff(archive)];
+    for (const chunks of tries) {
+      await expect(snapshots.exchange(RESTORE, chunks)).rejects.toThrow();
+    }
+    expect(consensus.restored).toEqual([]);
+    expect(await disk.list('/snapshots')).toEqual([]);
+    await snapshots.exchange(RESTORE, once(archive));
+    expect(consensus.restored).toHaveLength(1);
+    expect(await disk.list('/snapshots')).toEqual([]);
+  });
+
+  it('that nobody wants any more let go of the server they come from', async () => {
+    const { snapshots: leader } = leaderSnapshots();
+    const reached: TestStream[] = [];
+    const dialer: Dialer = {
+      async dial() {
+        const [near, far] = streamPair({ highWaterBytes: 500 });
+        reached.push(near as TestStream);
+        serveSnapshot(far, leader).catch(() => {});
+        return near;
+      },
+    };
+    const router = (): RouterView => ({ ...VIEW, leading: false, leader: entry('s1') });
+    const follower = createSnapshots({
+      dialer,
+      router,
+      clock: new ManualClock(),
+      local: localOf(STATE),
+    });
+    const { archive } = await follower.exchange(SAVE, NO_ARCHIVE);
+    for await (const _ of archive) break;
+    const { archive: unread } = await follower.exchange(SAVE, NO_ARCHIVE);
+    await unread[Symbol.asyncIterator]().return?.();
+    expect(reached.map(({ destroyed }) => destroyed)).toEqual([true, true]);
   });
 
   it('go through a client, a follower and another datacenter to where they belong', async () => {
