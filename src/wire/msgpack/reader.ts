@@ -155,6 +155,11 @@ export class MsgpackReader {
     return this.bytes.subarray(start, start + size);
   }
 
+  /** The bytes of a str or bin value, read as UTF-8. */
+  rawText(): string {
+    return this.#text(this.#rawSize(this.#byte()));
+  }
+
   /** The text of a str value. bin is refused, as Go refuses it. */
   string(): string {
     const byte = this.#peekByte();
@@ -162,10 +167,7 @@ export class MsgpackReader {
       throw this.#unexpected(byte, 'a string');
     }
     this.offset += 1;
-    const size = this.#rawSize(byte);
-    const start = this.#take(size);
-    this.charge(TEXT_BYTES + size);
-    return this.bytes.toString('utf8', start, start + size);
+    return this.#text(this.#rawSize(byte));
   }
 
   /** Number of elements; each element takes at least a byte, so more than remain is incomplete. */
@@ -311,6 +313,12 @@ export class MsgpackReader {
       default:
         throw this.#unexpected(byte, 'a string or bytes');
     }
+  }
+
+  #text(size: number): string {
+    const start = this.#take(size);
+    this.charge(TEXT_BYTES + size);
+    return this.bytes.toString('utf8', start, start + size);
   }
 
   #byte(): number {

@@ -28,7 +28,9 @@ export class MsgpackWriter {
 
   /** The bytes written so far, copied out. */
   finish(): Buffer {
-    return Buffer.from(this.#buffer.subarray(0, this.#length));
+    const bytes = Buffer.allocUnsafe(this.#length);
+    this.#buffer.copy(bytes, 0, 0, this.#length);
+    return bytes;
   }
 
   reset(): void {
@@ -88,7 +90,7 @@ export class MsgpackWriter {
 
   /** Text as a raw value in UTF-8. */
   string(value: string): void {
-    // Below 32 UTF-16 units an ASCII text is the common case; its length in bytes is then known.
+    if (value.length <= LOOP_BYTES_MAX && this.#shortAscii(value)) return;
     const size = Buffer.byteLength(value);
     this.#rawHeader(size);
     this.#reserve(size);
@@ -123,6 +125,21 @@ export class MsgpackWriter {
     if (length > LOOP_BYTES_MAX) this.#buffer.set(value, this.#length);
     else for (let at = 0; at < length; at++) this.#buffer[this.#length + at] = value[at] as number;
     this.#length += length;
+  }
+
+  /** Writes a short text of one byte a character, the common case; leaves out any other. */
+  #shortAscii(value: string): boolean {
+    const { length } = value;
+    this.#reserve(1 + length);
+    const start = this.#length + 1;
+    for (let at = 0; at < length; at++) {
+      const unit = value.charCodeAt(at);
+      if (unit >= 0x80) return false;
+      this.#buffer[start + at] = unit;
+    }
+    this.#buffer[this.#length] = 0xa0 | length;
+    this.#length = start + length;
+    return true;
   }
 
   #containerHeader(count: number, fix: number, wide: number): void {

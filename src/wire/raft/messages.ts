@@ -20,7 +20,7 @@ import { LogEntry, optional } from './log-entry.ts';
 /** Text that Go keeps as bytes: nil is read as empty. */
 const rawText: Codec<string> = {
   encode: (writer, value) => writer.string(value),
-  decode: (reader) => (reader.tryNil() ? '' : reader.raw().toString('utf8')),
+  decode: (reader) => (reader.tryNil() ? '' : reader.rawText()),
   zero: () => '',
   isEmpty: (value) => value === '',
 };

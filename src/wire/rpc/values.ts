@@ -74,17 +74,29 @@ export class ValueSplitter {
       const bytes = this.#held.shift();
       if (bytes === undefined) return;
       this.#heldBytes -= bytes.length;
-      const end = this.#scanner.scan(bytes);
+      this.#cut(bytes);
+    }
+  }
+
+  /** Passes on the values that end in these bytes; keeps what is behind them. */
+  #cut(bytes: Buffer): void {
+    let start = 0;
+    do {
+      const end = this.#scanner.scan(bytes, start);
       if (end < 0) {
         this.#fail('malformed');
-      } else if (!this.#scanner.done) {
-        this.#keep(bytes);
-        if (this.#partsBytes > this.#bytesMax) this.#fail('too large');
-      } else {
-        if (end < bytes.length) this.#putBack(bytes.subarray(end));
-        this.#complete(bytes.subarray(0, end));
+        return;
       }
-    }
+      const piece = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+      if (!this.#scanner.done) {
+        this.#keep(piece);
+        if (this.#partsBytes > this.#bytesMax) this.#fail('too large');
+        return;
+      }
+      start = end;
+      this.#complete(piece);
+    } while (start < bytes.length && !this.#waiting && !this.#failed);
+    if (start < bytes.length && !this.#failed) this.#putBack(bytes.subarray(start));
   }
 
   /** Small pieces are joined, lest a value that comes byte by byte costs an object a byte. */
