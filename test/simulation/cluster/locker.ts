@@ -1,32 +1,50 @@
 /**
  * Somebody who takes a lock with a session of its own, holds it for a while and gives it back, or
- * lets its session end; and writes down what it was told.
+ * ends its session, or renews it no more; and writes down what it was told.
  */
 
 import { textOf } from '../../../src/error-text.ts';
 import { RegisterRequest } from '../../../src/model/catalog.ts';
 import { DirEntry, KVSRequest } from '../../../src/model/kv.ts';
-import { Session, SessionRequest } from '../../../src/model/session.ts';
+import { Session, SessionRequest, SessionSpecificRequest } from '../../../src/model/session.ts';
 import { CATALOG_REGISTER } from '../../../src/rpc/methods/catalog.ts';
 import { KVS_APPLY } from '../../../src/rpc/methods/kvs.ts';
-import { SESSION_APPLY } from '../../../src/rpc/methods/session.ts';
+import { SESSION_APPLY, SESSION_RENEW } from '../../../src/rpc/methods/session.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import type { Clock } from '../../../src/world/world.ts';
 import type { LockCall, LockOperation } from '../history/lock.ts';
 import { CALL_TIMEOUT_MS, refusedUndone } from './caller.ts';
 import type { Cluster } from './cluster.ts';
 import { limited } from './limited.ts';
-import { DATACENTER, type SimulatedServer } from './server.ts';
+import { optionsOf } from './places.ts';
+import { DATACENTER, SESSION_HASTE, type SimulatedServer } from './server.ts';
 
 const KEY = 'lock';
 const NODE = 'lockers';
 const PAUSE_MS_MAX = 150;
 const HOLD_MS_MAX = 400;
-/** Much longer than a run: such a session must not end by itself. */
-const TTLS = ['', '60s'] as const;
+/** Ends within a run when it is not renewed. */
+export const MORTAL_TTL = '10s';
+/** It does not end before that: nobody who renews it more often may lose it. */
+const MORTAL_MS = 10_000 / SESSION_HASTE;
+const RENEW_MS_MAX = 400;
+/** The others, if they have a time at all, have much more than a run: they do not end by themselves. */
+const TTLS = ['', '10m', MORTAL_TTL, MORTAL_TTL] as const;
+/** Of the sessions that will end by themselves those that are left to it. */
+const LEFT_SHARE = 0.3;
+
+interface OwnSession {
+  readonly id: string;
+  readonly mortal: boolean;
+  /** When it was made, or renewed last, as far as is known: that is when it was asked for. */
+  renewedAt: number;
+  /** Nobody renews it any more. */
+  left: boolean;
+}
 
 export class Locker {
-  readonly history: LockOperation[] = [];
+  readonly #calls: LockOperation[] = [];
+  readonly #sessions: OwnSession[] = [];
   readonly #name: string;
   readonly #cluster: Cluster;
   readonly #random: SeededRandom;
@@ -39,6 +57,14 @@ export class Locker {
     this.#cluster = cluster;
     this.#random = random;
     this.#clock = clock;
+  }
+
+  /** What it was told, and from when on each session may have ended by itself. */
+  get history(): readonly LockOperation[] {
+    const ends = this.#sessions
+      .filter(({ mortal }) => mortal)
+      .map((session) => this.#endOf(session));
+    return [...this.#calls, ...ends];
   }
 
   /** Until it has ended its last session, or given that up. */
@@ -65,7 +91,9 @@ export class Locker {
   }
 
   /** Tries until it holds the lock, holds it, gives it back; sometimes the session ends meanwhile. */
-  async #use(session: string): Promise<void> {
+  async #use(own: OwnSession): Promise<void> {
+    const { id: session, mortal } = own;
+    if (mortal) void this.#keep(own);
     for (let rounds = 1 + Math.floor(this.#random.float() * 4); rounds > 0; rounds--) {
       if (this.#stopped) break;
       const held = await this.#call({ kind: 'acquire', session });
@@ -73,25 +101,54 @@ export class Locker {
       if (held !== true || this.#random.chance(0.3)) continue;
       await this.#call({ kind: 'release', session });
     }
-    await this.#call({ kind: 'destroy', session });
+    own.left = true;
+    if (!mortal || !this.#random.chance(LEFT_SHARE)) await this.#call({ kind: 'destroy', session });
+  }
+
+  /** Renews a session for as long as it is used. */
+  async #keep(own: OwnSession): Promise<void> {
+    const { simulation } = this.#cluster;
+    for (;;) {
+      await this.#rest(RENEW_MS_MAX);
+      if (own.left) return;
+      const askedAt = simulation.nowMs;
+      const renewed = await this.#call({ kind: 'renew', session: own.id });
+      if (renewed === true) own.renewedAt = askedAt;
+    }
+  }
+
+  /** Its time is over: from then on it may end, and nobody is told. */
+  #endOf({ id, renewedAt }: OwnSession): LockOperation {
+    return {
+      caller: this.#name,
+      call: { kind: 'destroy', session: id },
+      calledAt: renewedAt + MORTAL_MS,
+      answer: undefined,
+      answeredAt: Number.POSITIVE_INFINITY,
+    };
   }
 
   /** A new session; `undefined` when none was heard of. */
-  async #begin(): Promise<string | undefined> {
+  async #begin(): Promise<OwnSession | undefined> {
     const node = RegisterRequest.of({ Datacenter: DATACENTER, Node: NODE, Address: '10.9.0.2' });
+    const TTL = TTLS[Math.floor(this.#random.float() * TTLS.length)] as (typeof TTLS)[number];
     const request = SessionRequest.of({
       Datacenter: DATACENTER,
       Op: 'create',
       Session: Session.of({
         Node: NODE,
         Behavior: this.#random.chance(0.5) ? 'release' : 'delete',
-        TTL: TTLS[this.#random.chance(0.5) ? 0 : 1],
+        TTL,
         NodeChecks: [],
       }),
     });
     try {
       await this.#limited((server) => server.call(CATALOG_REGISTER, node));
-      return await this.#limited((server) => server.call(SESSION_APPLY, request));
+      const renewedAt = this.#cluster.simulation.nowMs;
+      const id = await this.#limited((server) => server.call(SESSION_APPLY, request));
+      const session = { id, mortal: TTL === MORTAL_TTL, renewedAt, left: false };
+      this.#sessions.push(session);
+      return session;
     } catch {
       return undefined;
     }
@@ -108,10 +165,12 @@ export class Locker {
       const text = textOf(error);
       // A leader that has not applied everything yet does not know the newest sessions.
       if (refusedUndone(text) || text.includes('invalid session')) return undefined;
+      // What is not known to be renewed is not.
+      if (call.kind === 'renew') return undefined;
     }
     const answer = done === undefined ? undefined : { done };
     const { nowMs: answeredAt } = simulation;
-    this.history.push({ caller: this.#name, call, calledAt, answer, answeredAt });
+    this.#calls.push({ caller: this.#name, call, calledAt, answer, answeredAt });
     return done;
   }
 
@@ -129,6 +188,15 @@ export class Locker {
 
 async function asked(server: SimulatedServer, call: LockCall, name: string): Promise<boolean> {
   const { kind, session } = call;
+  if (kind === 'renew') {
+    const own = { Datacenter: DATACENTER, SessionID: session };
+    const options = await optionsOf(server, 'default');
+    const { Sessions } = await server.call(
+      SESSION_RENEW,
+      SessionSpecificRequest.of({ ...own, ...options }),
+    );
+    return Sessions !== null;
+  }
   if (kind === 'destroy') {
     const request = { Datacenter: DATACENTER, Op: 'destroy', Session: Session.of({ ID: session }) };
     await server.call(SESSION_APPLY, SessionRequest.of(request));

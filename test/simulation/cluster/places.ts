@@ -58,7 +58,7 @@ export async function answerOf(
  * A default read goes to who takes itself for the leader when it is read: others would forward it.
  * A process that was stopped may have learnt of another leader since it was called.
  */
-async function optionsOf(
+export async function optionsOf(
   server: SimulatedServer,
   mode: ReadMode,
 ): Promise<{ RequireConsistent: boolean }> {

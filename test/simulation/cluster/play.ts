@@ -5,6 +5,7 @@
 
 import { voterIds } from '../../../machines/raft/step-base.ts';
 import { textOf } from '../../../src/error-text.ts';
+import { sessions } from '../../../src/store/index.ts';
 import {
   checkLinearizable,
   type Operation,
@@ -15,7 +16,7 @@ import { REGISTER } from '../history/register.ts';
 import { CALL_TIMEOUT_MS, Caller } from './caller.ts';
 import { Cluster, type Onlooker } from './cluster.ts';
 import { FAULTS } from './faults.ts';
-import { Locker } from './locker.ts';
+import { Locker, MORTAL_TTL } from './locker.ts';
 import { keyPlace, type Place, servicePlace } from './places.ts';
 import type { Plan } from './plan.ts';
 import { Questioner } from './questioner.ts';
@@ -31,6 +32,8 @@ const LOCKERS = 2;
 /** In peace one server is cut off for longer than it takes to stand for election, and comes back. */
 const AWAY_MS = 2_500;
 const BACK_MS = 1_000;
+/** More than a session may live, and a failed attempt to end it delays the next. */
+const SESSIONS_END_LIMIT_MS = 20_000;
 const LOOK_EVERY_MS = 100;
 const MESSAGES_TOLD = 60;
 /** Steps of a search for an explanation; the rare history that needs more is counted. */
@@ -139,6 +142,7 @@ class Run {
     const healMs = simulation.nowMs - healedAtMs;
     await this.#peace();
     await this.#readEverything();
+    await this.#sessionsEnd();
     this.#sameState();
     const undecided = this.#explained() + this.#locksExplained();
     return {
@@ -229,6 +233,18 @@ class Run {
       const last = caller.history.get(place.name)?.at(-1);
       if (last?.call.kind !== 'read') throw new Error(`${place.name} cannot be read`);
     }
+  }
+
+  /** Sessions that nobody renews any more end, whoever has led meanwhile. */
+  async #sessionsEnd(): Promise<void> {
+    const living = (): readonly string[] => {
+      const { store } = this.#cluster.leader ?? {};
+      const all = store === undefined ? [] : sessions(store).result;
+      return all.filter(({ TTL }) => TTL === MORTAL_TTL).map(({ ID }) => ID);
+    };
+    const ended = () => this.#cluster.settled && living().length === 0;
+    if (await this.#cluster.until(ended, SESSIONS_END_LIMIT_MS)) return;
+    throw new SafetyViolation(`sessions live for ever: ${living().join(' ')}`);
   }
 
   /** I12: the same state on every member, to the byte. */

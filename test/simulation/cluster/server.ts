@@ -43,6 +43,9 @@ const SEGMENT_BYTES_MAX = 16_384;
 /** The end of a log: what was written last, or a little more. */
 const LATEST_BYTES = 600;
 
+/** Sessions live so many times shorter than they say, so that seconds are enough to see them end. */
+export const SESSION_HASTE = 10;
+
 /** Who watches what happens inside of servers. */
 export interface ServerObserver {
   /** After each step of the raft node; `before` is absent for the first of a life. */
@@ -351,9 +354,9 @@ function listen(world: World, address: string, bus: Bus): void {
 
 type RaftApplies = ReturnType<typeof createRaftApply>;
 
-function sessionTimers(world: World, raftApply: RaftApplies, log: MemoryLog): SessionTimers {
+function sessionTimers({ clock }: World, raftApply: RaftApplies, log: MemoryLog): SessionTimers {
   return new SessionTimers({
-    clock: world.clock,
+    clock: { ...clock, setTimeout: (fn, ms) => clock.setTimeout(fn, ms / SESSION_HASTE) },
     destroy: async (id) => {
       const request = { Datacenter: DATACENTER, Op: 'destroy', Session: Session.of({ ID: id }) };
       await raftApply(COMMAND_TYPES.Session, SessionRequest, SessionRequest.of(request));

@@ -42,5 +42,14 @@ describe('linearizability of a lock', () => {
   it('is never held by a session that has ended', () => {
     const ended = done('destroy', 'a', 0, true);
     expect(kindOf([ended, done('acquire', 'a', 2, true)])).toBe('violated');
+    expect(kindOf([ended, done('renew', 'a', 2, true)])).toBe('violated');
+    expect(kindOf([ended, done('renew', 'a', 2, false)])).toBe('linearizable');
+  });
+
+  it('is kept by a session that is renewed until its time is over, and no longer', () => {
+    const held = [done('acquire', 'a', 0, true), done('renew', 'a', 5, true)];
+    const overAt = (at: number) => lost('destroy', 'a', at);
+    expect(kindOf([...held, done('acquire', 'b', 9, true), overAt(8)])).toBe('linearizable');
+    expect(kindOf([...held, done('acquire', 'b', 9, true), overAt(12)])).toBe('violated');
   });
 });

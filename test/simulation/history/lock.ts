@@ -6,8 +6,8 @@
 import type { Operation, SequentialModel } from './linearizable.ts';
 
 export type LockCall = {
-  /** `destroy` ends the session, and with it its hold. */
-  readonly kind: 'acquire' | 'release' | 'destroy';
+  /** `destroy` ends the session, and with it its hold. A session that has ended cannot `renew`. */
+  readonly kind: 'acquire' | 'release' | 'renew' | 'destroy';
   readonly session: string;
 };
 
@@ -46,6 +46,8 @@ function stepped(
       const done = holder === session;
       return { done, next: done ? { holder: undefined, ended } : state };
     }
+    case 'renew':
+      return { done: !ended.includes(session), next: state };
     case 'destroy': {
       const all = ended.includes(session) ? ended : [...ended, session].sort();
       return { done: true, next: { holder: holder === session ? undefined : holder, ended: all } };
