@@ -16,15 +16,16 @@ export interface SessionTtlDeps {
 export function createSessionTtlActor(deps: SessionTtlDeps) {
   return sessionTtlMachine.provide({
     actions: {
-      awaitStore: ({ self }) => {
+      awaitStore: ({ self }, { term }) => {
         deps.consensus.barrier().then(
-          () => self.send({ type: 'store.current' }),
-          (error) => self.send({ type: 'store.unreachable', error }),
+          () => self.send({ type: 'store.current', term }),
+          (error) => self.send({ type: 'store.unreachable', term, error }),
         );
       },
       startTimers: () => deps.timers.startAll(deps.sessions()),
       stopTimers: () => deps.timers.stopAll(),
-      announceFailure: (_, { error }) => deps.log.warn('session timers not started', { error }),
+      announceFailure: (_, { error }) =>
+        deps.log.warn('session timers not started, will retry while leading', { error }),
     },
   });
 }
