@@ -26,6 +26,8 @@ export interface SessionTimerDeps {
 export class SessionTimers {
   readonly #deps: SessionTimerDeps;
   readonly #timers = new Map<string, TimerId>();
+  /** Ends that are being written; each resolves whatever becomes of it. */
+  readonly #endings = new Map<string, Promise<void>>();
 
   constructor(deps: SessionTimerDeps) {
     this.#deps = deps;
@@ -55,6 +57,14 @@ export class SessionTimers {
     this.#arm(id, ttlMilliseconds * TTL_MULTIPLIER, 1);
   }
 
+  /**
+   * Resolves when no end of the session is being written. Who renews it before that is told that it
+   * lives, and it ends all the same.
+   */
+  async settled(id: string): Promise<void> {
+    await this.#endings.get(id);
+  }
+
   /** The session has ended some other way. */
   clear(id: string): void {
     const timer = this.#timers.get(id);
@@ -70,7 +80,7 @@ export class SessionTimers {
   }
 
   #expire(id: string, timer: TimerId, attempt: number): void {
-    this.#deps.destroy(id).then(
+    const ending = this.#deps.destroy(id).then(
       () => {
         if (this.#timers.get(id) === timer) this.#timers.delete(id);
       },
@@ -85,5 +95,9 @@ export class SessionTimers {
         this.#deps.failed(id, error);
       },
     );
+    this.#endings.set(id, ending);
+    void ending.then(() => {
+      if (this.#endings.get(id) === ending) this.#endings.delete(id);
+    });
   }
 }

@@ -111,7 +111,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
     random: world.random,
     raftApply,
     consensus,
-    sessionTimers: { reset: () => {}, clear: () => {} },
+    sessionTimers: { reset: () => {}, clear: () => {}, settled: async () => {} },
     autopilot: () => autopilotState(lastIndex),
     lockDelayMs: (key) => Math.max((lockDelays.get(key) ?? 0) - world.clock.monotonic(), 0),
     datacenters: () => [DATACENTER],

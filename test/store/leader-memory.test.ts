@@ -76,6 +76,23 @@ describe('session timers', () => {
     expect([hopeless.failed, hopeless.timers.size]).toEqual([['a'], 0]);
   });
 
+  it('say when the end of a session is no longer being written', async () => {
+    const clock = new ManualClock();
+    let written: () => void = () => {};
+    const destroy = () => new Promise<void>((resolve) => (written = resolve));
+    const timers = new SessionTimers({ clock, destroy, failed: () => {} });
+    timers.reset('a', 10_000);
+    await timers.settled('a');
+    await clock.advance(20_000);
+    let settled = false;
+    const waiting = timers.settled('a').then(() => (settled = true));
+    await clock.advance(1);
+    expect(settled).toBe(false);
+    written();
+    await waiting;
+    await timers.settled('a');
+  });
+
   it('stop when leadership is lost or a session is cleared', async () => {
     const { clock, timers, ended } = start();
     timers.reset('a', 10_000);

@@ -58,6 +58,8 @@ export interface SessionTimers {
   /** Starts or restarts the timer of a session with a TTL. */
   reset(id: string, ttlMs: number): void;
   clear(id: string): void;
+  /** Resolves when no end of the session is being written. */
+  settled(id: string): Promise<void>;
 }
 
 /** A key operation, to be done by every member of a gossip pool. */

@@ -44,6 +44,7 @@ export function sessionEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
 
     serve(method.SESSION_RENEW, async (request, origin) => {
       const id = validSessionId(request.SessionID || request.Session);
+      await deps.sessionTimers.settled(id);
       const { result } = sessionById(deps.store.view(), id);
       if (result !== null) startTimer(deps, result);
       const now = { ...request, MinQueryIndex: 0 };
