@@ -10,6 +10,7 @@ import { Session, SessionRequest, SessionSpecificRequest } from '../../../src/mo
 import { CATALOG_REGISTER } from '../../../src/rpc/methods/catalog.ts';
 import { KVS_APPLY } from '../../../src/rpc/methods/kvs.ts';
 import { SESSION_APPLY, SESSION_RENEW } from '../../../src/rpc/methods/session.ts';
+import { pause } from '../../../src/world/pause.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
 import type { Clock } from '../../../src/world/world.ts';
 import type { LockCall, LockOperation } from '../history/lock.ts';
@@ -28,6 +29,9 @@ export const MORTAL_TTL = '10s';
 /** It does not end before that: nobody who renews it more often may lose it. */
 const MORTAL_MS = 10_000 / SESSION_HASTE;
 const RENEW_MS_MAX = 400;
+/** Now and then it comes too late, as who was stopped: about when its session ends. */
+const LATE_SHARE = 0.1;
+const LATE_MS = [1.8 * MORTAL_MS, 2.3 * MORTAL_MS] as const;
 /** The others, if they have a time at all, have much more than a run: they do not end by themselves. */
 const TTLS = ['', '10m', MORTAL_TTL, MORTAL_TTL] as const;
 /** Of the sessions that will end by themselves those that are left to it. */
@@ -38,8 +42,8 @@ interface OwnSession {
   readonly mortal: boolean;
   /** When it was made, or renewed last, as far as is known: that is when it was asked for. */
   renewedAt: number;
-  /** Nobody renews it any more. */
-  left: boolean;
+  /** `left`: nobody renews it any more; `forgotten`: nobody does for a while. */
+  state: 'kept' | 'forgotten' | 'left';
 }
 
 export class Locker {
@@ -98,23 +102,34 @@ export class Locker {
       if (this.#stopped) break;
       const held = await this.#call({ kind: 'acquire', session });
       await this.#rest(held === true ? HOLD_MS_MAX : PAUSE_MS_MAX);
+      if (mortal && this.#random.chance(LATE_SHARE)) await this.#comeLate(own);
       if (held !== true || this.#random.chance(0.3)) continue;
       await this.#call({ kind: 'release', session });
     }
-    own.left = true;
+    own.state = 'left';
     if (!mortal || !this.#random.chance(LEFT_SHARE)) await this.#call({ kind: 'destroy', session });
   }
 
   /** Renews a session for as long as it is used. */
   async #keep(own: OwnSession): Promise<void> {
-    const { simulation } = this.#cluster;
     for (;;) {
       await this.#rest(RENEW_MS_MAX);
-      if (own.left) return;
-      const askedAt = simulation.nowMs;
-      const renewed = await this.#call({ kind: 'renew', session: own.id });
-      if (renewed === true) own.renewedAt = askedAt;
+      if (own.state === 'left') return;
+      if (own.state === 'kept') await this.#renew(own);
     }
+  }
+
+  async #comeLate(own: OwnSession): Promise<void> {
+    own.state = 'forgotten';
+    await pause(this.#clock, this.#random.between(...LATE_MS));
+    await this.#renew(own);
+    own.state = 'kept';
+  }
+
+  async #renew(own: OwnSession): Promise<void> {
+    const askedAt = this.#cluster.simulation.nowMs;
+    const renewed = await this.#call({ kind: 'renew', session: own.id });
+    if (renewed === true) own.renewedAt = askedAt;
   }
 
   /** Its time is over: from then on it may end, and nobody is told. */
@@ -146,7 +161,7 @@ export class Locker {
       await this.#limited((server) => server.call(CATALOG_REGISTER, node));
       const renewedAt = this.#cluster.simulation.nowMs;
       const id = await this.#limited((server) => server.call(SESSION_APPLY, request));
-      const session = { id, mortal: TTL === MORTAL_TTL, renewedAt, left: false };
+      const session = { id, mortal: TTL === MORTAL_TTL, renewedAt, state: 'kept' } as const;
       this.#sessions.push(session);
       return session;
     } catch {
@@ -181,8 +196,7 @@ export class Locker {
   }
 
   #rest(msMax: number): Promise<void> {
-    const ms = this.#random.between(1, msMax);
-    return new Promise((resolve) => void this.#clock.setTimeout(() => resolve(), ms));
+    return pause(this.#clock, this.#random.between(1, msMax));
   }
 }
 
