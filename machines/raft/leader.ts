@@ -87,13 +87,20 @@ function agreedByMajority(node: RaftNode, own: number, of: (peer: Progress) => n
     if (id === node.self.id) values.push(own);
     else values.push(peer === undefined ? Number.NEGATIVE_INFINITY : of(peer));
   }
-  values.sort(descending);
+  sortDescending(values);
   // No configuration is without a voter.
   return values[Math.floor(values.length / 2)] as number;
 }
 
-function descending(a: number, b: number): number {
-  return b - a;
+/** By insertion: there are a handful, and it is done several times a step. */
+function sortDescending(values: number[]): void {
+  for (let next = 1; next < values.length; next++) {
+    const value = values[next] as number;
+    let at = next;
+    for (; at > 0 && (values[at - 1] as number) < value; at--)
+      values[at] = values[at - 1] as number;
+    values[at] = value;
+  }
 }
 
 /** Steps down when a majority of voters was not heard within the lease. */
