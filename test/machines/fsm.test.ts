@@ -55,6 +55,7 @@ describe('the fsm machine', () => {
       expect(actual.snapshot.value).toEqual(expected.snapshot.value);
       expect(actual.snapshot.context).toEqual(expected.snapshot.context);
       expect(actual.effects).toEqual(expected.effects);
+      expect(Object.keys(actual.snapshot)).toEqual(Object.keys(expected.snapshot));
       if (expected.taken.length > 0 && actual.taken.length === 0) short.push(event.type);
       snapshot = expected.snapshot;
     }
