@@ -48,8 +48,10 @@ export const DEFAULT_DISK: DiskSettings = {
   capacityBytes: Number.POSITIVE_INFINITY,
 };
 
-/** Waits a simulated time; never continues once its process is dead. */
-export type Sleep = (ms: number) => Promise<void>;
+/** Does something after a simulated time, unless its process is dead by then. */
+export type Later = (ms: number, run: () => void) => void;
+
+type Perform = <T>(operation: DiskOperation, run: () => T) => Promise<T>;
 
 const SECTOR_BYTES = 512;
 /** Of the writes that a loss of power meets on their way to the disk. */
@@ -244,99 +246,99 @@ export class SimulatedDisk {
   }
 
   /** The door to this disk for one process. */
-  door(sleep: Sleep): Disk {
+  door(later: Later): Disk {
     const random = this.#random;
-    const begin = async (operation: DiskOperation): Promise<void> => {
+    /** Takes its time, and fails or does what it does. */
+    const perform: Perform = (operation, run) => {
       const { latencyMs, syncMs } = this.settings;
       const [least, most] =
         operation.kind === 'sync' || operation.kind === 'replace' ? syncMs : latencyMs;
-      await sleep(random.between(least, most));
-      const code = this.fault?.(operation);
-      if (code !== undefined) throw systemError(code, `${operation.kind} ${operation.path}`);
-      if (operation.bytes > 0 && this.usedBytes + operation.bytes > this.settings.capacityBytes) {
-        throw systemError('ENOSPC', `${operation.kind} ${operation.path}`);
-      }
+      return new Promise((resolve, reject) => {
+        later(random.between(least, most), () => {
+          try {
+            this.#mayFail(operation);
+            resolve(run());
+          } catch (error) {
+            reject(error);
+          }
+        });
+      });
     };
-    const plain = (kind: DiskOperation['kind'], path: string) => begin({ kind, path, bytes: 0 });
+    const plain = <T>(kind: DiskOperation['kind'], path: string, run: () => T): Promise<T> =>
+      perform({ kind, path, bytes: 0 }, run);
     return {
-      open: async (path, mode) => {
-        await plain('open', path);
-        return this.#handle(path, this.#open(normal(path), mode, `open ${path}`), begin);
-      },
-      readFile: async (path) => {
-        await plain('open', path);
-        const file = this.#file(path, `open ${path}`);
-        return file.read(0, file.size);
-      },
-      writeFileAtomic: async (path, content) => {
+      open: (path, mode) =>
+        plain('open', path, () =>
+          this.#handle(path, this.#open(normal(path), mode, `open ${path}`), perform),
+        ),
+      readFile: (path) =>
+        plain('open', path, () => {
+          const file = this.#file(path, `open ${path}`);
+          return file.read(0, file.size);
+        }),
+      writeFileAtomic: (path, content) => {
         const kept = content.slice();
-        await begin({ kind: 'replace', path, bytes: kept.length });
-        const file = new FileNode();
-        file.write(0, kept);
-        file.sync();
-        this.#put(normal(path), file, `open ${path}`);
-        this.#syncFolder(posix.dirname(normal(path)));
-      },
-      list: async (path) => {
-        await plain('list', path);
-        return this.#list(normal(path), `open ${path}`);
-      },
-      makeDirectory: async (path) => {
-        await plain('mkdir', path);
-        const folder = normal(path);
-        if (this.#names.get(folder) === 'folder') return;
-        this.#change([posix.dirname(folder)], (names) => {
-          addFolders(names, `${folder}/x`);
+        return perform({ kind: 'replace', path, bytes: kept.length }, () => {
+          const file = new FileNode();
+          file.write(0, kept);
+          file.sync();
+          this.#put(normal(path), file, `open ${path}`);
+          this.#syncFolder(posix.dirname(normal(path)));
         });
       },
-      rename: async (from, to) => {
-        await plain('rename', from);
-        this.#rename(normal(from), normal(to), `rename ${from} ${to}`);
-      },
-      remove: async (path) => {
-        await plain('remove', path);
-        const gone = normal(path);
-        this.#change([posix.dirname(gone)], (names) => {
-          for (const name of [...names.keys()]) if (isWithin(name, gone)) names.delete(name);
-        });
-      },
-      exists: async (path) => {
-        await plain('list', path);
-        return this.#names.has(normal(path));
-      },
-      syncDirectory: async (path) => {
-        await plain('sync', path);
-        this.#syncFolder(normal(path));
-      },
+      list: (path) => plain('list', path, () => this.#list(normal(path), `open ${path}`)),
+      makeDirectory: (path) =>
+        plain('mkdir', path, () => {
+          const folder = normal(path);
+          if (this.#names.get(folder) === 'folder') return;
+          this.#change([posix.dirname(folder)], (names) => {
+            addFolders(names, `${folder}/x`);
+          });
+        }),
+      rename: (from, to) =>
+        plain('rename', from, () => this.#rename(normal(from), normal(to), `rename ${from} ${to}`)),
+      remove: (path) =>
+        plain('remove', path, () => {
+          const gone = normal(path);
+          this.#change([posix.dirname(gone)], (names) => {
+            for (const name of [...names.keys()]) if (isWithin(name, gone)) names.delete(name);
+          });
+        }),
+      exists: (path) => plain('list', path, () => this.#names.has(normal(path))),
+      syncDirectory: (path) => plain('sync', path, () => this.#syncFolder(normal(path))),
       space: async (path) => ({ path, totalBytes: 0, freeBytes: 0, files: 0, filesFree: 0 }),
     };
   }
 
-  #handle(
-    path: string,
-    file: FileNode,
-    begin: (operation: DiskOperation) => Promise<void>,
-  ): DiskFile {
+  /** Throws when somebody wants the operation to fail, or there is no room for it. */
+  #mayFail(operation: DiskOperation): void {
+    const code = this.fault?.(operation);
+    if (code !== undefined) throw systemError(code, `${operation.kind} ${operation.path}`);
+    if (!this.#hasRoomFor(operation.bytes)) {
+      throw systemError('ENOSPC', `${operation.kind} ${operation.path}`);
+    }
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    const { capacityBytes } = this.settings;
+    if (bytes === 0 || capacityBytes === Number.POSITIVE_INFINITY) return true;
+    return this.usedBytes + bytes <= capacityBytes;
+  }
+
+  #handle(path: string, file: FileNode, perform: Perform): DiskFile {
     const handle: DiskFile = {
       path,
       size: async () => file.size,
-      read: async (offset, length) => {
-        await begin({ kind: 'read', path, bytes: 0 });
-        return file.read(offset, length);
-      },
-      write: async (offset, chunks) => {
+      read: (offset, length) =>
+        perform({ kind: 'read', path, bytes: 0 }, () => file.read(offset, length)),
+      write: (offset, chunks) => {
         const bytes = Buffer.concat(chunks);
-        await begin({ kind: 'write', path, bytes: bytes.length });
-        file.write(offset, bytes);
+        return perform({ kind: 'write', path, bytes: bytes.length }, () =>
+          file.write(offset, bytes),
+        );
       },
-      truncate: async (size) => {
-        await begin({ kind: 'truncate', path, bytes: 0 });
-        file.truncate(size);
-      },
-      sync: async () => {
-        await begin({ kind: 'sync', path, bytes: 0 });
-        file.sync();
-      },
+      truncate: (size) => perform({ kind: 'truncate', path, bytes: 0 }, () => file.truncate(size)),
+      sync: () => perform({ kind: 'sync', path, bytes: 0 }, () => file.sync()),
       // Two operations, so that a crash may come between them.
       writeDurably: async (offset, chunk) => {
         await handle.write(offset, [chunk]);

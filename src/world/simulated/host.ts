@@ -108,11 +108,10 @@ export function createHost(
     /** Cancelled between being due and the thaw. */
     const dropped = new WeakSet<Due>();
     const later = (ms: number, run: () => void): Due => {
-      const due = timeline.after(ms, () =>
-        whenThawed(() => {
-          if (alive() && !dropped.has(due)) run();
-        }),
-      );
+      const fire = (): void => {
+        if (alive() && !dropped.has(due)) run();
+      };
+      const due = timeline.after(ms, () => whenThawed(fire));
       return due;
     };
     const cancel = (due: Due): void => {
@@ -125,12 +124,7 @@ export function createHost(
       clock,
       random: source,
       network: createNetwork(fabric, station, { clock, random: source }, alive, whenThawed),
-      disk: disk.door(
-        (ms) =>
-          new Promise((resolve) => {
-            later(ms, resolve);
-          }),
-      ),
+      disk: disk.door(later),
     };
   };
   reborn();

@@ -43,7 +43,8 @@ export class Links {
   readonly #default: LinkSettings;
   #rules: Rule[] = [];
   #cuts: Cut[] = [];
-  #settings = new Map<string, LinkSettings>();
+  /** By sender, then by receiver: asked for each packet. */
+  #settings = new Map<string, Map<string, LinkSettings>>();
   #cutPairs = new Map<string, boolean>();
 
   constructor(random: SeededRandom, settings: Partial<LinkSettings>) {
@@ -78,14 +79,14 @@ export class Links {
 
   between(from: string, to: string): LinkSettings {
     if (from === to) return LOOPBACK;
-    const key = `${from}>${to}`;
-    const known = this.#settings.get(key);
+    const known = this.#settings.get(from)?.get(to);
     if (known) return known;
     const settings = { ...this.#default };
     for (const rule of this.#rules) {
       if (selects(rule.from, from) && selects(rule.to, to)) Object.assign(settings, rule.settings);
     }
-    this.#settings.set(key, settings);
+    const ofSender = this.#settings.get(from) ?? new Map<string, LinkSettings>();
+    this.#settings.set(from, ofSender.set(to, settings));
     return settings;
   }
 

@@ -108,7 +108,7 @@ export function createSimulation(options: SimulationOptions): Simulation {
         } else if (timeline.step(limitMs)) {
           patience = patienceTurns;
           if (timeline.fired % TURN_EVERY === 0) setImmediate(turn);
-          else drained(turn);
+          else process.nextTick(turnWhenDrained);
         } else if (timeline.nextMs() === undefined && patience-- > 0) {
           setImmediate(turn);
         } else {
@@ -123,7 +123,10 @@ export function createSimulation(options: SimulationOptions): Simulation {
           reject(error);
         }
       };
-      drained(turn);
+      // Whatever was set off has happened when all microtasks have run. The queue of ticks comes
+      // after them, and is itself emptied before they have their turn again: hence both.
+      const turnWhenDrained = (): void => void MICROTASK.then(turn);
+      process.nextTick(turnWhenDrained);
     });
   const late = (what: string, limitMs: number): Error =>
     new Error(`seed ${options.seed}: ${what} within ${limitMs} ms (now ${timeline.nowMs} ms)`);
@@ -185,14 +188,6 @@ function createControls(fabric: Fabric): SimulatedNetwork {
       new Set([...fabric.streams(from, to), ...fabric.streams(to, from)]).size / 2,
     name: (host, addresses) => fabric.name(host, addresses),
   };
-}
-
-/**
- * Goes on when all microtasks have run: whatever was set off has happened then. The queue of ticks
- * comes after them, and is itself emptied before they have their turn again: hence both.
- */
-function drained(goOn: () => void): void {
-  process.nextTick(() => void MICROTASK.then(goOn));
 }
 
 const MICROTASK = Promise.resolve();

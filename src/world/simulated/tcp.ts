@@ -120,7 +120,7 @@ export class SimulatedStream implements ByteStream {
 
   write(chunk: Uint8Array): boolean {
     if (this.#gone || this.#endAsked) return false;
-    this.#outbox.push(chunk.slice());
+    this.#outbox.push(chunk);
     this.#waitingBytes += chunk.length;
     this.#flush();
     if (this.#waitingBytes <= HIGH_WATER_BYTES) return true;
@@ -227,14 +227,22 @@ export class SimulatedStream implements ByteStream {
 
   /** A segment reaches the other host, unless those before it have not: then it waits its turn. */
   #arrive(segment: Segment): void {
+    if (this.#held.length === 0 && !this.#cut()) {
+      this.#delivered(segment);
+      return;
+    }
     this.#held.push(segment);
     if (this.#held.length === 1) this.#deliver(REPEAT_MS);
   }
 
+  #cut(): boolean {
+    return this.#fabric.links.isCut(this.here.host, this.there.host);
+  }
+
   /** What waits reaches the other host in order, or is repeated while the path is cut. */
   #deliver(repeatMs: number): void {
-    const { timeline, links } = this.#fabric;
-    if (links.isCut(this.here.host, this.there.host)) {
+    const { timeline } = this.#fabric;
+    if (this.#cut()) {
       if (this.#gaveUp()) return;
       const againMs = timeline.nowMs + repeatMs;
       this.#lastArrivalMs = Math.max(this.#lastArrivalMs, againMs);

@@ -45,6 +45,7 @@ export class Quorums {
     if (votedFor !== '' && (before?.votedFor !== votedFor || before.term !== term)) {
       pending.push({ term, votedFor, after: hardStateIssued });
     }
+    if (pending.length === 0 && before !== undefined) return;
     for (const vote of pending) if (vote.after <= persistDone) this.#voted(id, vote);
     const left = pending.filter((vote) => vote.after > persistDone);
     this.#pending.set(id, left);
