@@ -111,7 +111,9 @@ async function recover(
     frozen.release();
   }
   await store.append([resetRecord(at)]);
-  return { hardState, log: log.reset(at), configuration: placed };
+  // Operators have decided what counts.
+  const trusted = { ...hardState, catchingUp: false };
+  return { hardState: trusted, log: log.reset(at), configuration: placed };
 }
 
 /** Commands behind the snapshot, in batches. */

@@ -24,17 +24,19 @@ export class StableStore {
           'could elect two leaders, so it does not start.',
       );
     }
-    return { term: held.term, votedFor: held.votedFor };
+    const { term, votedFor, catchingUp } = held;
+    return { term, votedFor, catchingUp };
   }
 
   /** Durable when it resolves. */
-  async save({ term, votedFor }: HardState): Promise<void> {
-    await this.#disk.writeFileAtomic(this.#path, encodeOwnFile({ term, votedFor }));
+  async save({ term, votedFor, catchingUp }: HardState): Promise<void> {
+    await this.#disk.writeFileAtomic(this.#path, encodeOwnFile({ term, votedFor, catchingUp }));
   }
 }
 
 function isHardState(value: unknown): value is HardState {
   if (typeof value !== 'object' || value === null) return false;
-  const { term, votedFor } = value as Partial<HardState>;
-  return Number.isSafeInteger(term) && typeof votedFor === 'string';
+  const { term, votedFor, catchingUp } = value as Partial<HardState>;
+  const known = catchingUp === undefined || typeof catchingUp === 'boolean';
+  return known && Number.isSafeInteger(term) && typeof votedFor === 'string';
 }

@@ -16,6 +16,7 @@ export function copyOf(node: RaftNode): RaftNode {
     role: node.role,
     term: node.term,
     votedFor: node.votedFor,
+    catchingUp: node.catchingUp,
     leader: node.leader,
     leaderGone: node.leaderGone,
     log: node.log,

@@ -74,11 +74,14 @@ function sendVoters(step: Step, message: PeerMessage, after: number): void {
   }
 }
 
+export function ableToStand({ storage, installing, catchingUp }: RaftNode): boolean {
+  return storage === 'ready' && installing === undefined && !catchingUp;
+}
+
 /** Nothing was heard of a leader for long enough. */
 export function electionDue(step: Step): void {
   const { node } = step;
-  const able = node.storage === 'ready' && node.installing === undefined;
-  if (!able || !mayStand(node, node.self.id)) {
+  if (!ableToStand(node) || !mayStand(node, node.self.id)) {
     // Watching goes on without a leader; there is nobody to elect, or it is not ours to do.
     node.leader = undefined;
     node.electionAtMs = node.nowMs + randomSpanMs(step, node.settings.heartbeatTimeoutMs);
@@ -222,6 +225,9 @@ export function voteRequested(step: Step, body: RequestVoteRequest): RequestVote
   }
   const equal = body.LastLogTerm === lastTerm && body.LastLogIndex === lastIndex;
   if (!newer && !equal) return refuse();
+  if (mayHaveForgotten(step, body)) return refuse();
+  // Whoever votes for the first leader has promised nothing before; from now on it remembers.
+  node.catchingUp = false;
   node.votedFor = candidate;
   saveHardState(step);
   heardLeader(step);
@@ -238,10 +244,28 @@ export function preVoteRequested(step: Step, body: RequestPreVoteRequest): Reque
   const equal = body.LastLogTerm === lastTerm && body.LastLogIndex === lastIndex;
   const stranger = servers.length > 0 && !mayStand(node, body.ID ?? '') && !newer;
   const led = ledByOther(node, body.Addr ?? '');
-  const granted = !stranger && !led && (newer || equal) && body.Term >= node.term;
+  const eligible = !stranger && !led && (newer || equal) && body.Term >= node.term;
+  const granted = eligible && !mayHaveForgotten(step, body);
   if (granted) giveWay(step);
   const Term = granted ? body.Term : node.term;
   return { ...headerOf(node), Term, Granted: granted };
+}
+
+/**
+ * Whether we may have promised to keep entries that the candidate lacks, and do not know it any
+ * more: our disk was empty. Only the first leader of a group, whose log is nothing but the first
+ * configuration, needs votes of servers that have nothing.
+ */
+function mayHaveForgotten(
+  step: Step,
+  { LastLogIndex, LastLogTerm, Term }: { LastLogIndex: number; LastLogTerm: number; Term: number },
+): boolean {
+  const founding = LastLogIndex <= 1 && LastLogTerm <= 1;
+  if (!step.node.catchingUp || founding) return false;
+  note(step, 'warn', 'no vote: this server started without a log, and has not caught up since', {
+    term: Term,
+  });
+  return true;
 }
 
 /** Who asked first stands first: two at once would only take votes from each other. */

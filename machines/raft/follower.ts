@@ -23,6 +23,7 @@ import {
   note,
   resetLog,
   type Step,
+  saveHardState,
 } from './step-base.ts';
 
 /** Entries, a heartbeat, or news of the commit index. */
@@ -54,7 +55,21 @@ export function appendRequested(step: Step, body: AppendEntriesRequest): AppendE
   const lastKnownGood = body.PrevLogEntry + entries.length;
   commitThrough(node, Math.min(body.LeaderCommitIndex, lastKnownGood));
   heardLeader(step);
+  if (node.catchingUp && hasAllCommitted(node, body)) {
+    note(step, 'info', 'caught up with what is committed', { index: body.LeaderCommitIndex });
+    node.catchingUp = false;
+    saveHardState(step);
+  }
   return answer('done');
+}
+
+/**
+ * Whether all that was committed before this leader, and by it so far, is durable here. What it
+ * says of commits before it has committed an entry of its own term is less than what is committed.
+ */
+function hasAllCommitted({ log, persistIndex }: RaftNode, body: AppendEntriesRequest): boolean {
+  const { LeaderCommitIndex, Term } = body;
+  return LeaderCommitIndex <= persistIndex && log.termAt(LeaderCommitIndex) === Term;
 }
 
 /** Follows who sent this. False when that cannot be: we lead in the same term. */

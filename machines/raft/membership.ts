@@ -117,6 +117,7 @@ export function bootstrap(step: Step, configuration: RaftConfiguration, reply: R
     return;
   }
   node.term = 1;
+  node.catchingUp = false;
   saveHardState(step);
   const entry = newEntry(node, ENTRY_TYPE.configuration, encodeConfiguration(configuration));
   appendEntries(step, [entry]);

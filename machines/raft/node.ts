@@ -39,6 +39,8 @@ export interface HardState {
   readonly term: number;
   /** Address of the candidate that got the vote of `term`; empty = nobody. */
   readonly votedFor: string;
+  /** As the node's; not known when nothing was saved, or by a version that kept no such thing. */
+  readonly catchingUp?: boolean | undefined;
 }
 
 /** What a leader knows of one other server. */
@@ -117,6 +119,11 @@ export interface RaftNode {
   role: Exclude<RaftRole, 'shutdown'>;
   term: number;
   votedFor: string;
+  /**
+   * Started with nothing, and has not had since what is committed: it may have lost its disk, and
+   * with it entries that it had promised to keep. It neither votes nor stands.
+   */
+  catchingUp: boolean;
   leader: RaftLeader | undefined;
   /** The process of the leader is evidently gone: it is protected no longer than its lease. */
   leaderGone: boolean;

@@ -81,7 +81,8 @@ export function heardLeader(step: Step): void {
 /** Asks for the hard state to be persisted. What is sent from now on in this step waits for it. */
 export function saveHardState(step: Step): void {
   const { node } = step;
-  const hardState = { term: node.term, votedFor: node.votedFor };
+  const { term, votedFor, catchingUp } = node;
+  const hardState = { term, votedFor, catchingUp };
   node.hardStateIssued = ++node.persistIssued;
   step.effects.push({ type: 'persist', sequence: node.hardStateIssued, hardState });
 }

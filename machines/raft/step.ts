@@ -19,6 +19,7 @@ import {
 } from '../../src/wire/raft/messages.ts';
 import type { Reply } from '../messages.ts';
 import {
+  ableToStand,
   countVotes,
   electionDue,
   leaderGone,
@@ -94,6 +95,7 @@ export function startNode(options: NodeOptions): Stepped {
     role: 'follower',
     term: hardState.term,
     votedFor: hardState.votedFor,
+    catchingUp: hardState.catchingUp ?? log.lastIndex === 0,
     leader: undefined,
     leaderGone: false,
     log,
@@ -299,7 +301,7 @@ function requestReceived(step: Step, ticket: number, request: RaftRequest): void
     }
     case 'timeout-now':
       answer('', { rpc: request.rpc, body: headerOf(node) }, 0);
-      if (node.role === 'follower' && node.storage === 'ready') stand(step, 'transfer');
+      if (node.role === 'follower' && ableToStand(node)) stand(step, 'transfer');
       return;
     case 'install-snapshot': {
       const outcome = installRequested(step, ticket, request.body);

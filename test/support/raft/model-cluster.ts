@@ -18,7 +18,7 @@ import type { MemberChange } from '../../../machines/routes/raft.ts';
 import { EMPTY_CONFIGURATION, type RaftServer } from '../../../src/consensus/configuration.ts';
 import type { RaftRequest, RaftResponse } from '../../../src/wire/raft/messages.ts';
 import { RaftChecker } from './model-checker.ts';
-import { type ModelDisk, type Persist, write } from './model-disk.ts';
+import { emptyDisk, type ModelDisk, type Persist, write } from './model-disk.ts';
 import { answerOf, type ModelSnapshot, requestOf } from './model-wire.ts';
 
 interface Server {
@@ -174,6 +174,12 @@ export class ModelCluster {
     server.node = undefined;
     server.life += 1;
     for (const { done } of server.pending.splice(0)) done(false, 0);
+  }
+
+  /** Ends a life and all that it has kept: the server comes back under its name with nothing. */
+  loseDisk(server: Server): void {
+    this.crash(server);
+    Object.assign(server.disk, emptyDisk());
   }
 
   bootstrap(server: Server, members: readonly Server[]): void {
@@ -472,7 +478,7 @@ function newServer(at: number): Server {
   return {
     id: `s${at}`,
     address: `10.0.0.${at}:8300`,
-    disk: { hardState: { term: 0, votedFor: '' }, entries: [], snapshots: [] },
+    disk: emptyDisk(),
     node: undefined,
     life: 0,
     queue: [],

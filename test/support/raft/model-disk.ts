@@ -13,6 +13,10 @@ export interface ModelDisk {
   snapshots: ModelSnapshot[];
 }
 
+export function emptyDisk(): ModelDisk {
+  return { hardState: { term: 0, votedFor: '' }, entries: [], snapshots: [] };
+}
+
 /** Carries out one effect. */
 export function write(disk: ModelDisk, effect: Persist): void {
   if (effect.hardState !== undefined) disk.hardState = effect.hardState;
