@@ -19,6 +19,8 @@ export interface CoordinatorDeps {
   readonly services: () => Iterable<FilteredService>;
   /** Leaves the pools; never rejects. */
   readonly leave: () => Promise<void>;
+  /** Lets another server lead; never rejects. */
+  readonly handOver: () => Promise<void>;
   readonly reload: () => Promise<void>;
   readonly endTree: (ending: AgentEnding) => void;
 }
@@ -41,6 +43,9 @@ export function createAgentActor(deps: CoordinatorDeps) {
       },
       beginLeaving: ({ self }) => {
         void deps.leave().then(() => self.send({ type: 'leave.finished' }));
+      },
+      handOver: ({ self }) => {
+        void deps.handOver().then(() => self.send({ type: 'handover.finished' }));
       },
       answerLeavers: (_, { waiting }) => {
         for (const reply of waiting) reply.answer(null);

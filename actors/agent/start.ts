@@ -28,6 +28,7 @@ import { clientParts } from './client-parts.ts';
 import { coordinateParts } from './coordinate-sender.ts';
 import { createAgentActor } from './coordinator.ts';
 import type { Foundation } from './foundation.ts';
+import { handOver } from './hand-over.ts';
 import { createHttpDoorActor, openHttpDoor } from './http-door.ts';
 import { joinParts } from './join-parts.ts';
 import { leavePools } from './leave.ts';
@@ -114,6 +115,7 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     events,
     services: () => [...local.services.view().services.values()].map(({ service }) => service),
     leave,
+    handOver: () => handOver(base, server?.consensus),
     reload,
     endTree: (why) => {
       ending = why;

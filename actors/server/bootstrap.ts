@@ -23,10 +23,11 @@ export function createBootstrapActor(deps: BootstrapDeps) {
   return bootstrapMachine.provide({
     actions: {
       foundGroup: (_, { servers }) => {
-        log.info('founding the raft group', { servers: servers.map((server) => server.node) });
+        const peers = servers.map((server) => server.address);
+        log.info('Found expected number of peers, attempting bootstrap', { peers });
         found(deps, servers).catch((error) => {
           // Whoever was faster has founded it: the group is there, and raft will say so.
-          log.warn('could not found the raft group', { error });
+          log.warn('Failed to bootstrap cluster', { error });
         });
       },
       askCandidates: ({ self }, { candidates }) => {

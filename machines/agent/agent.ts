@@ -1,6 +1,6 @@
 /**
  * The agent as a whole: runs until it is told to leave or to stop. Leaving tells the pools first, so
- * that others do not have to find out; stopping just ends. Either way the last step is the end of the
+ * that others do not have to find out; who stops only hands leadership over. Either way the last step is the end of the
  * tree, which stops everything in reverse order of its start.
  */
 
@@ -25,7 +25,8 @@ export type AgentEvent =
   | Message<'primary-gateways.discovered'>
   | Message<'retry-join.exhausted'>
   | { readonly type: 'leave.requested'; readonly reply: Reply<null> }
-  | { readonly type: 'leave.finished' };
+  | { readonly type: 'leave.finished' }
+  | { readonly type: 'handover.finished' };
 
 /** Why the agent ends; what the process answers with. */
 export type AgentEnding =
@@ -58,6 +59,8 @@ const agentSetup = setup({
     reload: () => {},
     /** Leave all pools; answered by `leave.finished`. */
     beginLeaving: () => {},
+    /** Let somebody else lead; answered by `handover.finished`. */
+    handOver: () => {},
     answerLeavers: (_, _params: { readonly waiting: readonly Reply<null>[] }) => {},
     /** End the supervisor tree. */
     endTree: (_, _params: { readonly ending: AgentEnding }) => {},
@@ -115,10 +118,17 @@ export const agentMachine = agentSetup.createMachine({
           },
         },
         'reload.requested': { actions: 'reload' },
-        'shutdown.requested': [{ guard: 'leavesOnSignal', target: 'leaving' }, { target: 'ended' }],
+        'shutdown.requested': [
+          { guard: 'leavesOnSignal', target: 'leaving' },
+          { target: 'handingOver' },
+        ],
         'leave.requested': { target: 'leaving', actions: noteLeaver },
         'retry-join.exhausted': { target: 'ended', actions: noteExhausted },
       },
+    },
+    handingOver: {
+      entry: 'handOver',
+      on: { 'handover.finished': 'ended' },
     },
     leaving: {
       entry: 'beginLeaving',

@@ -141,7 +141,7 @@ export function requestTransfer(
   const { node } = step;
   const leadership = leadingFor(step, [reply]);
   if (leadership === undefined) return;
-  const target = to === null ? bestFollower(leadership)?.server.id : to.id;
+  const target = to === null ? bestFollower(node, leadership)?.server.id : to.id;
   if (target === undefined) {
     refuse(step, [reply], 'transfer', 'cannot find peer');
   } else if (target === node.self.id) {
@@ -155,10 +155,12 @@ export function requestTransfer(
   }
 }
 
-function bestFollower(leadership: Leadership): Progress | undefined {
+/** Who was not heard for a while may have most of the log and be gone. */
+function bestFollower(node: RaftNode, leadership: Leadership): Progress | undefined {
+  const aliveSinceMs = node.nowMs - node.settings.leaderLeaseTimeoutMs;
   let best: Progress | undefined;
   for (const peer of leadership.progress.values()) {
-    if (peer.server.suffrage !== 'voter') continue;
+    if (peer.server.suffrage !== 'voter' || peer.contactAtMs < aliveSinceMs) continue;
     if (best === undefined || peer.match > best.match) best = peer;
   }
   return best;

@@ -18,6 +18,7 @@ test('the model reaches every state and transition of an agent', () => {
     { type: 'retry-join.exhausted', error: 'max retries' },
     { type: 'leave.requested', reply },
     { type: 'leave.finished' },
+    { type: 'handover.finished' },
   ];
   modelTest(agentMachine, {
     inputs: [
@@ -37,6 +38,10 @@ test('a signal leaves or stops as configured', () => {
   const machine = agentMachine.provide({
     actions: {
       beginLeaving: () => void begun.push('leave'),
+      handOver: ({ self }) => {
+        begun.push('hand over');
+        self.send({ type: 'handover.finished' });
+      },
       endTree: (_, { ending }) => void begun.push(ending.kind),
     },
   });
@@ -49,5 +54,5 @@ test('a signal leaves or stops as configured', () => {
   };
   run('SIGINT');
   run('SIGTERM');
-  expect(begun).toEqual(['stopped', 'leave']);
+  expect(begun).toEqual(['hand over', 'stopped', 'leave']);
 });

@@ -186,6 +186,17 @@ describe('transfer of leadership', () => {
     expect(made.leader()).toBe(leader);
   });
 
+  it('S17 to nobody in particular: to a voter that is there, though another has as much of the log', () => {
+    const made = cluster(3);
+    const leader = leaderOf(made);
+    const [gone, there] = othersOf(made);
+    made.run(1000);
+    if (gone !== undefined) made.crash(gone);
+    made.run(1500);
+    made.transfer(leader, null);
+    expect(made.run(1000, () => made.leader() === there)).toBe(true);
+  });
+
   it('S17 to who is behind: it gets the log first', () => {
     const made = cluster(3);
     const [to] = othersOf(made);
