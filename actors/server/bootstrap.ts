@@ -36,11 +36,12 @@ export function createBootstrapActor(deps: BootstrapDeps) {
           (error) => self.send({ type: 'candidates.unreachable', text: textOf(error) }),
         );
       },
-      announceConflict: (_, { text }) => log.error('not founding a raft group', { why: text }),
+      announceConflict: (_, { text, member }) => log.error(text, { member }),
+      announceState: () => log.info('Raft data found, disabling bootstrap mode'),
       announceExisting: (_, { groups }) =>
         log.info('Existing Raft peers reported by server, disabling bootstrap mode', { groups }),
       announceUnreachable: (_, { text }) =>
-        log.error('could not ask all servers for their raft peers', { error: text }),
+        log.error('Failed to confirm peer status for server (will retry).', { error: text }),
     },
   });
 }

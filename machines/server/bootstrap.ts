@@ -57,23 +57,28 @@ export interface BootstrapContext {
   readonly attempts: number;
 }
 
+const CONFLICTING_EXPECT =
+  'Member has a conflicting expect value. All nodes should expect the same number.';
+const FOUNDS_ALONE = 'Member has bootstrap mode. Expect disabled.';
+
+/** Texts are those of Consul's log, which operators search for. */
+export type Objection =
+  | { readonly kind: 'conflict'; readonly text: string; readonly member: string }
+  | { readonly kind: 'incomplete' };
+
 /** Why a set of candidates does not found a group yet; `undefined` when it does. */
-export function objection(
-  expect: number,
-  candidates: readonly Candidate[],
-): { readonly kind: 'conflict' | 'incomplete'; readonly text: string } | undefined {
+export function objection(expect: number, candidates: readonly Candidate[]): Objection | undefined {
   for (const candidate of candidates) {
     if (candidate.expect !== 0 && candidate.expect !== expect) {
-      const text = `${candidate.node} expects ${candidate.expect} servers, this one ${expect}`;
-      return { kind: 'conflict', text };
+      return { kind: 'conflict', text: CONFLICTING_EXPECT, member: candidate.node };
     }
     if (candidate.bootstrap) {
-      return { kind: 'conflict', text: `${candidate.node} founds a group alone` };
+      return { kind: 'conflict', text: FOUNDS_ALONE, member: candidate.node };
     }
   }
   const voters = candidates.filter((candidate) => candidate.voter).length;
   if (voters >= expect) return undefined;
-  return { kind: 'incomplete', text: `${voters} of ${expect} servers` };
+  return { kind: 'incomplete' };
 }
 
 /** Servers of `datacenter` that are alive: one that is silent could not answer for its group. */
@@ -94,10 +99,17 @@ export function candidatesOf(view: MembersView, datacenter: string): readonly Ca
   return candidates.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function objectionTo(context: BootstrapContext, event: BootstrapEvent) {
+function conflictOf(context: BootstrapContext, event: BootstrapEvent) {
   if (event.type !== 'lan-members.changed') return undefined;
   const { expect, datacenter } = context.input;
-  return objection(expect, candidatesOf(event.view, datacenter));
+  const found = objection(expect, candidatesOf(event.view, datacenter));
+  return found?.kind === 'conflict' ? found : undefined;
+}
+
+function holdsState(event: BootstrapEvent): boolean {
+  if (event.type !== 'raft.changed') return false;
+  const { lastIndex, snapshotIndex, term } = event.view;
+  return lastIndex > 0 || snapshotIndex > 0 || term > 0;
 }
 
 const bootstrapSetup = setup({
@@ -111,19 +123,20 @@ const bootstrapSetup = setup({
     foundGroup: (_, _params: { readonly servers: readonly Candidate[] }) => {},
     /** Ask each for its raft peers, over RPC. */
     askCandidates: (_, _params: { readonly candidates: readonly Candidate[] }) => {},
-    announceConflict: (_, _params: { readonly text: string }) => {},
+    announceConflict: (_, _params: { readonly text: string; readonly member: string }) => {},
+    announceState: () => {},
     announceExisting: (_, _params: { readonly groups: readonly ExistingGroup[] }) => {},
     announceUnreachable: (_, _params: { readonly text: string }) => {},
   },
   guards: {
     /** Log, vote or snapshot hold something: whatever this server is part of, founding is over. */
-    hasState: ({ event }) =>
-      event.type === 'raft.changed' &&
-      (event.view.lastIndex > 0 || event.view.snapshotIndex > 0 || event.view.term > 0),
+    hasState: ({ event }) => holdsState(event),
+    /** The same, of a server that was to found one with others. */
+    expectedNothing: ({ context, event }) => context.input.expect > 0 && holdsState(event),
     alone: ({ context }) => context.input.alone,
     neverFounds: ({ context }) => context.input.expect === 0,
     complete: ({ context }) => objection(context.input.expect, context.candidates) === undefined,
-    conflicting: ({ context, event }) => objectionTo(context, event)?.kind === 'conflict',
+    conflicting: ({ context, event }) => conflictOf(context, event) !== undefined,
     /** Raft has a configuration: it was founded here, or a leader has sent one. */
     groupKnown: ({ event }) =>
       event.type === 'raft.changed' && event.view.configuration.servers.length > 0,
@@ -156,7 +169,13 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
   states: {
     /** Only when the disk has been read is it known whether there is anything to found. */
     awaitingRaft: {
-      on: { 'raft.changed': [{ guard: 'hasState', target: 'settled' }, { target: 'deciding' }] },
+      on: {
+        'raft.changed': [
+          { guard: 'expectedNothing', target: 'settled', actions: 'announceState' },
+          { guard: 'hasState', target: 'settled' },
+          { target: 'deciding' },
+        ],
+      },
     },
     deciding: {
       always: [
@@ -183,7 +202,8 @@ export const bootstrapMachine = bootstrapSetup.createMachine({
               {
                 type: 'announceConflict',
                 params: ({ context, event }) => ({
-                  text: objectionTo(context, event)?.text ?? '',
+                  text: conflictOf(context, event)?.text ?? '',
+                  member: conflictOf(context, event)?.member ?? '',
                 }),
               },
             ],

@@ -116,7 +116,9 @@ test('the model reaches every state and transition of the founding', () => {
 test('too few servers, another expectation and a lone founder are told apart', () => {
   expect(objection(3, three)).toBeUndefined();
   expect(objection(3, three.slice(1))?.kind).toBe('incomplete');
-  expect(objection(3, [...three, candidate(4, { expect: 5 })])?.kind).toBe('conflict');
+  const other = candidate(4, { expect: 5 });
+  const text = 'Member has a conflicting expect value. All nodes should expect the same number.';
+  expect(objection(3, [...three, other])).toEqual({ kind: 'conflict', text, member: other.node });
   expect(objection(3, [...three, candidate(4, { bootstrap: true })])?.kind).toBe('conflict');
 });
 
@@ -132,6 +134,18 @@ test('only alive servers of the own datacenter are candidates', () => {
   if (event.type !== 'lan-members.changed') throw new Error('no view');
   expect(candidatesOf(event.view, 'dc1').map(({ id }) => id)).toEqual(['id-1', 'id-2', 'id-3']);
   expect(candidatesOf(event.view, 'dc2')).toEqual([]);
+});
+
+test('a server that was to found a group says so when it belongs to one already', () => {
+  const said: string[] = [];
+  const actor = createActor(
+    bootstrapMachine.provide({ actions: { announceState: () => void said.push('found') } }),
+    { input: { alone: false, expect: 3, self: candidate(1), datacenter: 'dc1' } },
+  ).start();
+  actor.send({ type: 'raft.changed', view: { ...NO_STATE, lastIndex: 7 } });
+  expect(actor.getSnapshot().value).toBe('settled');
+  expect(said).toEqual(['found']);
+  actor.stop();
 });
 
 test('servers that are known before the disk is read count as soon as it is', () => {
