@@ -63,7 +63,7 @@ describe('a batch', () => {
   });
 });
 
-describe('a command in pieces', () => {
+describe('X5 a command in pieces', () => {
   const pieces = ['chunk_1_of_2', 'chunk_2_of_2'].map((name) => {
     const log = decode(any, Buffer.from(vector('raft.json', name).hex, 'hex'));
     return log as unknown as {

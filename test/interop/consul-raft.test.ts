@@ -37,7 +37,7 @@ const VIEWS = [
 
 const consul = pathOr('a real Consul and ours in one raft group', consulPeer());
 
-describe.skipIf(consul === null)('a real Consul and two of ours', () => {
+describe.skipIf(consul === null)('X7 a real Consul and two of ours', () => {
   const temporary = temporaryFolder();
   const names = [1, 2, 3].map((number) => serverName(GROUP, number)) as [
     ServerName,

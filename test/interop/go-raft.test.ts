@@ -32,7 +32,7 @@ const VERSIONS = [
   },
 ] as const;
 
-describe.each(VERSIONS)('one server of ours and two on $version', ({ version, path, group }) => {
+describe.each(VERSIONS)('X7 one server of ours and two on $version', ({ version, path, group }) => {
   const temporary = temporaryFolder();
   const [one, two, three, late, replica] = [1, 2, 3, 4, 5].map((number) =>
     serverName(group, number),
@@ -252,7 +252,7 @@ describe.each(VERSIONS)('one server of ours and two on $version', ({ version, pa
   );
 });
 
-describe.each(VERSIONS)('two servers of ours and one on $version', ({ path, group }) => {
+describe.each(VERSIONS)('X7 two servers of ours and one on $version', ({ path, group }) => {
   const temporary = temporaryFolder();
   const [first, second, third] = [1, 2, 3].map((number) => serverName(group + 1, number)) as [
     ServerName,

@@ -133,7 +133,7 @@ function restart(one: Member): void {
 
 const texts = (one: Member): readonly string[] => one.log.lines.map((line) => line.text);
 
-describe('recovery', () => {
+describe('S15 recovery', () => {
   it.each([1, 2, 3, 4, 5, 6])('goes on alone with all that was written (seed %i)', async (seed) => {
     const { simulation, members, leader } = await threeServers(seed, 40 * seed);
     const left = seed % 2 === 0 ? leader : (members.find((one) => one !== leader) as Member);
