@@ -110,7 +110,8 @@ class NodeFile implements DiskFile {
   readonly path: string;
   readonly #handle: FileHandle;
   /** The same file, each write to which is durable; opened by the first of them. */
-  #durable: Promise<FileHandle> | undefined;
+  #durable: FileHandle | undefined;
+  #opening: Promise<FileHandle> | undefined;
 
   constructor(path: string, handle: FileHandle) {
     this.path = path;
@@ -141,8 +142,9 @@ class NodeFile implements DiskFile {
 
   writeDurably(offset: number, chunk: Uint8Array): Promise<void> {
     return attempt(`write ${this.path}`, async () => {
-      this.#durable ??= this.#openDurable();
-      await writeAll(await this.#durable, offset, [chunk]);
+      // Once it is open the write begins at once, beside whatever else the caller does next.
+      const handle = this.#durable ?? (await this.#openDurable());
+      await writeAll(handle, offset, [chunk]);
     });
   }
 
@@ -157,16 +159,18 @@ class NodeFile implements DiskFile {
   close(): Promise<void> {
     return attempt(`close ${this.path}`, async () => {
       await this.#handle.close();
-      await (await this.#durable)?.close();
+      await (await this.#opening)?.close();
     });
   }
 
   /** A failure is for whoever writes now; the next write tries again. */
   async #openDurable(): Promise<FileHandle> {
+    this.#opening ??= open(this.path, DURABLE_FLAGS);
     try {
-      return await open(this.path, DURABLE_FLAGS);
+      this.#durable = await this.#opening;
+      return this.#durable;
     } catch (error) {
-      this.#durable = undefined;
+      this.#opening = undefined;
       throw error;
     }
   }
