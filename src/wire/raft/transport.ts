@@ -30,6 +30,9 @@ import {
 /** Bytes that one request or response may take; beyond, the connection is closed. */
 export const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 
+/** The error text of nearly every response. */
+const EMPTY_TEXT = 0xa0;
+
 interface RpcFacts {
   readonly type: number;
   readonly request: Codec<RaftRequest['body']>;
@@ -206,6 +209,10 @@ export class ResponseParser {
   }
 
   #errorText(bytes: Buffer): void {
+    if (bytes.length === 1 && bytes[0] === EMPTY_TEXT) {
+      this.#error = '';
+      return;
+    }
     const decoded = tryDecode(str, bytes);
     if (decoded.ok) this.#error = decoded.value;
     else this.#fail(`error text: ${decoded.text}`);

@@ -216,8 +216,8 @@ export class SimulatedStream implements ByteStream {
 
   #send(segment: Segment): void {
     const { timeline, links, random } = this.#fabric;
-    const { loss } = links.between(this.here.host, this.there.host);
-    let delayMs = links.delayMs(this.here.host, this.there.host);
+    const { latencyMs, loss } = links.between(this.here.host, this.there.host);
+    let delayMs = random.between(latencyMs[0], latencyMs[1]);
     for (let repeatMs = REPEAT_MS; repeatMs < REPEAT_MAX_MS && random.chance(loss); repeatMs *= 2) {
       delayMs += repeatMs;
     }

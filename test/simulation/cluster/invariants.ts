@@ -97,10 +97,9 @@ export class Invariants {
 
   /** I2 and I6. */
   #forward(id: string, before: RaftNode, after: RaftNode): void {
-    for (const what of ['term', 'commitIndex', 'appliedIndex'] as const) {
-      if (after[what] >= before[what]) continue;
-      throw new SafetyViolation(`I6: ${what} of ${id} fell from ${before[what]} to ${after[what]}`);
-    }
+    neverLess(id, 'term', before.term, after.term);
+    neverLess(id, 'commitIndex', before.commitIndex, after.commitIndex);
+    neverLess(id, 'appliedIndex', before.appliedIndex, after.appliedIndex);
     if (after.appliedIndex > after.commitIndex) {
       throw new SafetyViolation(
         `I5: ${id} applied ${after.appliedIndex} over ${after.commitIndex}`,
@@ -209,6 +208,12 @@ export class Invariants {
     }
     this.#appliedThrough.set(id, index);
   }
+}
+
+/** I6. */
+function neverLess(id: string, what: string, before: number, after: number): void {
+  if (after >= before) return;
+  throw new SafetyViolation(`I6: ${what} of ${id} fell from ${before} to ${after}`);
 }
 
 function contentOf(entry: LogEntry): string {
