@@ -56,7 +56,7 @@ type Perform = <T>(operation: DiskOperation, run: () => T) => Promise<T>;
 const SECTOR_BYTES = 512;
 /** Of the writes that a loss of power meets on their way to the disk. */
 const CUT_SHARE = 0.2;
-const SECTORS_LOST_SHARE = 0.2;
+const SECTORS_LOST_SHARE = 0.4;
 
 /** A write or, without bytes, a truncation. */
 interface Change {

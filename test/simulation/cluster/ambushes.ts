@@ -14,6 +14,9 @@ import type { SimulatedServer } from './server.ts';
 /** Until a leader has found where the log of who comes back agrees. */
 const REPEATS_MS = 1_000;
 
+/** Several sectors of a disk. */
+const LARGE_BYTES = 2_048;
+
 type Moment = (before: RaftNode, after: RaftNode) => boolean;
 
 const MOMENTS = {
@@ -158,6 +161,19 @@ export function ambush(moment: MomentName): Fault {
     return { text: `somebody lies in wait until a server ${moment}`, end: cancel };
   };
 }
+
+/** Power fails while a write of several sectors is on its way to the disk: some of them arrive. */
+export const largeWriteTorn: Fault = (cluster, random) => {
+  const cancel = cluster.lieInWait((server, before, after) => {
+    if (after.log.bytes - before.log.bytes < LARGE_BYTES) return false;
+    cluster.strikeIn(random.between(0, cluster.disk.syncMs[1]), () => {
+      down(cluster, [server], random.between(1, 300));
+      cluster.note(`${server.host.name} loses power while it writes much`);
+    });
+    return true;
+  });
+  return { text: 'power will fail where much is written', end: cancel };
+};
 
 /**
  * Whoever is elected is told to write much and falls at once, and the one before comes back: the

@@ -3,7 +3,7 @@
 import type { RaftNode } from '../../../machines/raft/node.ts';
 import { votersOf } from '../../../src/consensus/configuration.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
-import { ambush, leadersFall, stop } from './ambushes.ts';
+import { ambush, largeWriteTorn, leadersFall, stop } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
 import { flood } from './flood.ts';
 import { leaderDeafened, leaderOversleeps } from './left-behind.ts';
@@ -323,6 +323,7 @@ export const FAULTS = {
   electionAmbushed: ambush('is elected'),
   truncationAmbushed: ambush('shortens its log'),
   snapshotAmbushed: ambush('has a new snapshot'),
+  largeWriteTorn,
   leadersFall,
   leaderOversleeps,
   leaderDeafened,
