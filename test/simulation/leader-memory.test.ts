@@ -1,0 +1,100 @@
+/**
+ * X6 of raft.md: what only a leader keeps in memory, the timers of sessions and the delays of locks,
+ * while leaders change and clocks jump. Replicas must stay equal to the byte, and a session must
+ * neither end before its time nor live for ever.
+ */
+
+import { expect, it } from 'vitest';
+import { RegisterRequest } from '../../src/model/catalog.ts';
+import { DirEntry, KVSRequest } from '../../src/model/kv.ts';
+import { Session, SessionRequest } from '../../src/model/session.ts';
+import { CATALOG_REGISTER } from '../../src/rpc/methods/catalog.ts';
+import { KVS_APPLY } from '../../src/rpc/methods/kvs.ts';
+import { SESSION_APPLY } from '../../src/rpc/methods/session.ts';
+import { kvGet } from '../../src/store/index.ts';
+import { Cluster } from './cluster/cluster.ts';
+import { DATACENTER, type SimulatedServer } from './cluster/server.ts';
+
+const SEEDS = [1, 2, 3, 4, 5, 6];
+const TTL_MS = 10_000;
+const LOCK_DELAY_MS = 15_000;
+/** A leader lets a session live for twice its TTL; a new one begins anew. (Consul) */
+const LIFE_MS_MAX = 2 * TTL_MS;
+const NODE = RegisterRequest.of({ Datacenter: DATACENTER, Node: 'n', Address: '10.9.0.2' });
+
+function leaderOf(cluster: Cluster): SimulatedServer {
+  if (cluster.leader === undefined) throw new Error('no leader');
+  return cluster.leader;
+}
+
+async function sessionOf(cluster: Cluster): Promise<string> {
+  const leader = leaderOf(cluster);
+  await cluster.simulation.settle(leader.call(CATALOG_REGISTER, NODE));
+  const Wanted = Session.of({
+    Node: 'n',
+    Behavior: 'release',
+    LockDelay: LOCK_DELAY_MS * 1e6,
+    TTL: `${TTL_MS / 1000}s`,
+    NodeChecks: [],
+  });
+  const request = SessionRequest.of({ Datacenter: DATACENTER, Op: 'create', Session: Wanted });
+  return cluster.simulation.settle(leader.call(SESSION_APPLY, request));
+}
+
+function lock(cluster: Cluster, Session: string): Promise<boolean> {
+  const DirEnt = DirEntry.of({ Key: 'lock', Session });
+  const request = KVSRequest.of({ Datacenter: DATACENTER, Op: 'lock', DirEnt });
+  return cluster.simulation.settle(leaderOf(cluster).call(KVS_APPLY, request));
+}
+
+/** As the leader has it. */
+function holds(cluster: Cluster, id: string): boolean {
+  const view = leaderOf(cluster).store;
+  return view !== undefined && kvGet(view, 'lock').result?.Session === id;
+}
+
+async function changeLeader(cluster: Cluster): Promise<void> {
+  const old = leaderOf(cluster);
+  old.end(cluster.random.chance(0.5) ? 'kill' : 'crash');
+  const another = () => cluster.leader !== undefined && cluster.leader !== old;
+  expect(await cluster.until(another, 20_000)).toBe(true);
+  old.start();
+  // A leader that has not applied everything yet does not know the newest sessions.
+  expect(await cluster.until(() => cluster.settled, 20_000)).toBe(true);
+}
+
+it.each(SEEDS)(
+  'X6 sessions and locks outlive changes of leaders and of clocks, seed %i',
+  async (seed) => {
+    const cluster = new Cluster({ seed, servers: 3 });
+    try {
+      await cluster.found();
+      expect(await cluster.until(() => cluster.settled, 20_000)).toBe(true);
+      const holder = await sessionOf(cluster);
+      expect(await lock(cluster, holder)).toBe(true);
+      for (let change = 0; change < 3; change++) {
+        for (const { host } of cluster.servers) {
+          host.clockSkewMs = cluster.random.between(-3_600_000, 3_600_000);
+        }
+        await cluster.until(() => false, cluster.random.between(1_000, TTL_MS - 1_000));
+        await changeLeader(cluster);
+        expect(holds(cluster, holder)).toBe(true);
+      }
+      const beganMs = cluster.simulation.nowMs;
+      expect(await cluster.until(() => !holds(cluster, holder), 2 * LIFE_MS_MAX)).toBe(true);
+      expect(cluster.simulation.nowMs - beganMs).toBeLessThan(LIFE_MS_MAX + 1_000);
+      // Every server that saw it end keeps others from the lock for a while, whoever leads then.
+      const next = await sessionOf(cluster);
+      expect(await lock(cluster, next)).toBe(false);
+      await changeLeader(cluster);
+      expect(await lock(cluster, next)).toBe(false);
+      await cluster.until(() => false, LOCK_DELAY_MS);
+      expect(await lock(cluster, await sessionOf(cluster))).toBe(true);
+      await cluster.until(() => cluster.settled, 20_000);
+      const states = new Set(cluster.servers.map((server) => server.state().toString('hex')));
+      expect(states.size).toBe(1);
+    } finally {
+      cluster.end();
+    }
+  },
+);
