@@ -6,8 +6,11 @@ export const APPEND_ENTRIES_MAX = 64;
 export const APPEND_BYTES_MAX = 1024 * 1024;
 /** AppendEntries on their way to one follower; more wait in the log. */
 export const IN_FLIGHT_MAX = 128;
-/** Entries handed to the state machine at once: a batch must not hold the event loop for long. */
-export const APPLY_ENTRIES_MAX = 512;
+/**
+ * Entries handed to the state machine at once. Batches follow each other until a turn of the event
+ * loop is over, so that one is to be a small part of it: 2 to 4 ms when no cache is warm.
+ */
+export const APPLY_ENTRIES_MAX = 128;
 export const APPLY_BYTES_MAX = 4 * 1024 * 1024;
 /** Entries appended and not yet committed; further proposals are refused at once. */
 export const UNCOMMITTED_ENTRIES_MAX = 65_536;
