@@ -18,7 +18,8 @@ import { createNodeWorld } from '../../src/world/node/node-world.ts';
 import { type StateServer, startStateServer } from '../support/raft/state-server.ts';
 
 const PAIRS = Number(process.env['MOBIUS_BENCH_PAIRS'] ?? 1_000_000);
-const CALLERS = 2_048;
+/** A leader whose log is due for a snapshot takes this many uncommitted entries and no more. */
+const CALLERS = 1_024;
 const VALUE = Buffer.alloc(100, 0x76);
 /** Commands behind the snapshot that a restart has to read again. */
 const TAIL = 10_000;
