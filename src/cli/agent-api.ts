@@ -39,7 +39,7 @@ export interface AgentApi {
   put(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
   post(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
   delete(path: string, query?: Query, body?: Uint8Array | string): Promise<Buffer>;
-  /** As `get`, handed over piece by piece, at the pace of `take`; what that throws is passed on. */
+  /** As `get`, handed over piece by piece, at the pace of `take`; ends with what that throws. */
   download(path: string, take: (piece: Uint8Array) => Promise<void>): Promise<void>;
   /** As `put`, sent at the pace of the agent. */
   upload(path: string, body: AsyncIterable<Uint8Array>): Promise<void>;
