@@ -26,6 +26,8 @@ export class ValueSplitter {
   #parts: Buffer[] = [];
   #partsBytes = 0;
   #held: Buffer[] = [];
+  /** Where in the first of them what is not passed on begins. */
+  #from = 0;
   #heldBytes = 0;
   #waiting = false;
   #failed = false;
@@ -61,42 +63,35 @@ export class ValueSplitter {
   /** What was fed and is not part of a value that was passed on. Ends the splitting. */
   takeRest(): Buffer {
     this.#failed = true;
-    const rest = Buffer.concat([...this.#parts, ...this.#held]);
-    this.#parts = [];
-    this.#held = [];
-    this.#partsBytes = 0;
-    this.#heldBytes = 0;
+    // While something of the first that is held is gone, there are no parts of a value before it.
+    const rest = Buffer.concat([...this.#parts, ...this.#held]).subarray(this.#from);
+    this.#clear();
     return rest;
   }
 
   #drain(): void {
     while (!this.#waiting && !this.#failed) {
-      const bytes = this.#held.shift();
+      const bytes = this.#held[0];
       if (bytes === undefined) return;
-      this.#heldBytes -= bytes.length;
-      this.#cut(bytes);
-    }
-  }
-
-  /** Passes on the values that end in these bytes; keeps what is behind them. */
-  #cut(bytes: Buffer): void {
-    let start = 0;
-    do {
-      const end = this.#scanner.scan(bytes, start);
+      const from = this.#from;
+      const end = this.#scanner.scan(bytes, from);
       if (end < 0) {
         this.#fail('malformed');
         return;
       }
-      const piece = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
-      if (!this.#scanner.done) {
-        this.#keep(piece);
-        if (this.#partsBytes > this.#bytesMax) this.#fail('too large');
-        return;
+      this.#heldBytes -= end - from;
+      this.#from = end;
+      if (end === bytes.length) {
+        this.#held.shift();
+        this.#from = 0;
       }
-      start = end;
-      this.#complete(piece);
-    } while (start < bytes.length && !this.#waiting && !this.#failed);
-    if (start < bytes.length && !this.#failed) this.#putBack(bytes.subarray(start));
+      if (this.#scanner.done) {
+        this.#complete(bytes.subarray(from, end));
+      } else {
+        this.#keep(bytes.subarray(from));
+        if (this.#partsBytes > this.#bytesMax) this.#fail('too large');
+      }
+    }
   }
 
   /** Small pieces are joined, lest a value that comes byte by byte costs an object a byte. */
@@ -110,11 +105,6 @@ export class ValueSplitter {
     }
   }
 
-  #putBack(rest: Buffer): void {
-    this.#held.unshift(rest);
-    this.#heldBytes += rest.length;
-  }
-
   #complete(last: Buffer): void {
     const value = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last]);
     this.#parts = [];
@@ -125,10 +115,15 @@ export class ValueSplitter {
 
   #fail(reason: ValueFailure): void {
     this.#failed = true;
+    this.#clear();
+    this.#listener.failed(reason);
+  }
+
+  #clear(): void {
     this.#parts = [];
     this.#held = [];
+    this.#from = 0;
     this.#partsBytes = 0;
     this.#heldBytes = 0;
-    this.#listener.failed(reason);
   }
 }
