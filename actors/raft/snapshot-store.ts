@@ -51,7 +51,7 @@ export class SnapshotStore {
     this.#options = options;
   }
 
-  /** Removes what a crash has left of a snapshot that was being written. */
+  /** Removes what a crash has left of snapshots that were being written, or removed. */
   static async open(options: SnapshotStoreOptions): Promise<SnapshotStore> {
     const { disk, directory } = options;
     await disk.makeDirectory(directory);
@@ -125,8 +125,17 @@ export class SnapshotStore {
   }
 
   async remove(snapshot: StoredSnapshot): Promise<void> {
-    await this.#options.disk.remove(`${this.#options.directory}/${snapshot.id}`);
-    await this.#options.disk.syncDirectory(this.#options.directory);
+    await this.#discard([snapshot.id]);
+  }
+
+  /** A crash in the middle leaves a folder that no longer counts, not half of a snapshot. */
+  async #discard(names: readonly string[]): Promise<void> {
+    const { disk, directory } = this.#options;
+    for (const name of names) {
+      await disk.rename(`${directory}/${name}`, `${directory}/${name}.tmp`);
+    }
+    await disk.syncDirectory(directory);
+    for (const name of names) await disk.remove(`${directory}/${name}.tmp`);
   }
 
   async #names(): Promise<readonly string[]> {
@@ -145,13 +154,10 @@ export class SnapshotStore {
   }
 
   async #reap(): Promise<void> {
-    const { disk, directory } = this.#options;
     const old = (await this.list()).slice(SNAPSHOTS_KEPT).map(({ id }) => id);
-    for (const name of [...old, ...this.#damaged]) {
-      await disk.remove(`${directory}/${name}`);
-      this.#damaged.delete(name);
-    }
-    await disk.syncDirectory(directory);
+    const damaged = [...this.#damaged];
+    await this.#discard([...old, ...damaged]);
+    for (const name of damaged) this.#damaged.delete(name);
   }
 
   async #writeState(
