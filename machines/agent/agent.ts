@@ -1,7 +1,7 @@
 /**
  * The agent as a whole: runs until it is told to leave or to stop. Leaving tells the pools first, so
- * that others do not have to find out; who stops only hands leadership over. Either way the last step is the end of the
- * tree, which stops everything in reverse order of its start.
+ * that others do not have to find out; who stops only hands leadership over. Either way the last
+ * step is the end of the tree, which stops everything in reverse order of its start.
  */
 
 import { setup } from 'xstate';

@@ -4,6 +4,7 @@
 // The order is made from a seed: MOBIUS_INTEROP_SEED; their number is MOBIUS_INTEROP_KILLS;
 // `npm run crashes -- --kills 200 --seed 7` sets both.
 
+import { loadavg } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { textOf as textOfError } from '../../src/error-text.ts';
 import { createSeededRandom } from '../../src/world/simulated/random.ts';
@@ -55,6 +56,8 @@ async function recovery(fault: Fault, stage: Stage): Promise<number> {
   } catch (cause) {
     const said = [
       `after "${fault.title}": ${textOfError(cause)}`,
+      `load of the machine: ${loadavg().map((load) => load.toFixed(1))}`,
+      ...(await cluster.standings()),
       ...cluster.fallen(),
       ...cluster.lastWords(),
     ];

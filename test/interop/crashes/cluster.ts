@@ -130,6 +130,14 @@ export class CrashCluster {
     return this.servers.flatMap(({ fallen }) => fallen ?? []);
   }
 
+  /** Where each of them stands in the group. */
+  async standings(): Promise<readonly string[]> {
+    const asked = this.servers.map((server) => server.standing(STANDING_LIMIT_MS));
+    return (await Promise.all(asked)).map((standing, at) => {
+      return `${this.servers[at]?.name.node}: ${JSON.stringify(standing)}`;
+    });
+  }
+
   /** What each of them has said last. */
   lastWords(): readonly string[] {
     return this.servers.map(({ name, lines }) => {
