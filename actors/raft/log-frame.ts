@@ -110,8 +110,11 @@ function encodeRecord(record: LogRecord): readonly Buffer[] {
   return [header, body];
 }
 
+/** Records of a sound frame one by one, and in the end why another cannot be read, if so. */
+export type FrameRecords = Generator<LogRecord, string | undefined>;
+
 export type FrameRead =
-  | { readonly ok: true; readonly records: readonly LogRecord[]; readonly next: number }
+  | { readonly ok: true; readonly records: FrameRecords; readonly next: number }
   /** `torn`: what a crash leaves of the last frame. Otherwise it was written whole. */
   | { readonly ok: false; readonly torn: boolean; readonly reason: string };
 
@@ -135,9 +138,7 @@ export function decodeFrame(segment: Buffer, { offset, number, salt }: FramePlac
     const torn = emptySectors(payload, start, 0) > header.emptySectors;
     return unread(torn, 'the frame does not check');
   }
-  const records = decodeRecords(payload.subarray(0, -1));
-  if (typeof records === 'string') return unread(false, records);
-  return { ok: true, records, next: end };
+  return { ok: true, records: recordsOf(payload.subarray(0, -1)), next: end };
 }
 
 interface FrameHeader {
@@ -199,9 +200,8 @@ export function laterFrameExists(segment: Buffer, { offset, number, salt }: Fram
   return false;
 }
 
-/** The records of a sound frame, or why they cannot be read. */
-function decodeRecords(payload: Buffer): readonly LogRecord[] | string {
-  const records: LogRecord[] = [];
+/** A frame may hold as many records as were proposed at once: they are read as they are asked for. */
+function* recordsOf(payload: Buffer): Generator<LogRecord, string | undefined> {
   for (let offset = 0; offset < payload.length; ) {
     const start = offset + RECORD_HEADER_BYTES;
     const end = start <= payload.length ? start + payload.readUInt32BE(offset) : start;
@@ -211,10 +211,10 @@ function decodeRecords(payload: Buffer): readonly LogRecord[] | string {
     if (crc32(body) !== payload.readUInt32BE(offset + 4)) return `${place} does not check`;
     const record = decodeRecord(payload[offset + 8] as number, body);
     if (typeof record === 'string') return `${place}: ${record}`;
-    records.push(record);
+    yield record;
     offset = end;
   }
-  return records;
+  return undefined;
 }
 
 function decodeRecord(kind: number, body: Buffer): LogRecord | string {

@@ -247,14 +247,16 @@ export class LogStore {
     let place: FramePlace = { offset: SEGMENT_HEADER_BYTES, number: 0, salt };
     const turns = new Turns(this.#options.clock);
     while (place.offset < bytes.length) {
-      if (turns.over) await turns.next();
       const frame = decodeFrame(bytes, place);
       if (!frame.ok) return { ...place, torn: frame.torn, reason: frame.reason };
-      for (const record of frame.records) {
-        const fault = replay.take(record);
+      let next = frame.records.next();
+      for (; !next.done; next = frame.records.next()) {
+        if (turns.over) await turns.next();
+        const fault = replay.take(next.value);
         if (fault !== undefined) throw damagedLog(path, place.offset, fault);
-        this.#remember(segment, record);
+        this.#remember(segment, next.value);
       }
+      if (next.value !== undefined) return { ...place, torn: false, reason: next.value };
       place = { offset: frame.next, number: place.number + 1, salt };
     }
     return { ...place, torn: false, reason: undefined };

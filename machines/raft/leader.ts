@@ -40,8 +40,11 @@ export function propose(step: Step, proposals: readonly Proposal[]): void {
 /** A leader that is cut off must not fill its memory with what will never be committed. */
 function tooMuchUncommitted(node: RaftNode, proposals: readonly Proposal[]): boolean {
   const uncommitted = node.log.lastIndex - node.commitIndex;
-  if (uncommitted + proposals.length > UNCOMMITTED_ENTRIES_MAX) return uncommitted > 0;
-  return node.log.bytes > UNCOMMITTED_BYTES_MAX && uncommitted > UNCOMMITTED_ENTRIES_MAX / 64;
+  if (uncommitted === 0) return false;
+  if (uncommitted + proposals.length > UNCOMMITTED_ENTRIES_MAX) return true;
+  // Counting is spared while all that is kept is not too much.
+  if (node.log.bytes <= UNCOMMITTED_BYTES_MAX) return false;
+  return node.log.bytesFrom(node.commitIndex + 1) > UNCOMMITTED_BYTES_MAX;
 }
 
 /**

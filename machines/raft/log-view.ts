@@ -84,6 +84,11 @@ export class LogView {
     return entries;
   }
 
+  /** Bytes of the entries from `from` on. */
+  bytesFrom(from: number): number {
+    return sizeOf(this.#entries, Math.max(0, from - this.firstIndex), this.#count);
+  }
+
   append(entries: readonly LogEntry[]): LogView {
     if (entries.length === 0) return this;
     if (entries[0]?.Index !== this.lastIndex + 1) {

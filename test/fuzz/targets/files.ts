@@ -82,10 +82,16 @@ const walFrame: Target = {
     const bytes = mode === MODE.raw ? body : withChecksums(body, mode);
     return [
       decodeSegmentHeader(bytes),
-      declared(() => decodeFrame(bytes, PLACE)),
+      declared(() => framed(bytes)),
       laterFrameExists(bytes, PLACE),
     ];
   },
 };
+
+/** A frame with all that can be read of it. */
+function framed(bytes: Buffer): object {
+  const frame = decodeFrame(bytes, PLACE);
+  return frame.ok ? { next: frame.next, records: [...frame.records] } : frame;
+}
 
 export const FILE_TARGETS: readonly Target[] = [ownFile, walFrame];

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { holdsLease } from '../../../machines/raft/leader.ts';
-import { UNCOMMITTED_ENTRIES_MAX } from '../../../machines/raft/limits.ts';
+import { UNCOMMITTED_BYTES_MAX, UNCOMMITTED_ENTRIES_MAX } from '../../../machines/raft/limits.ts';
 import { LogView } from '../../../machines/raft/log-view.ts';
 import type { Effect, Input, RaftNode } from '../../../machines/raft/node.ts';
 import { startNode, stepNode } from '../../../machines/raft/step.ts';
@@ -53,9 +53,10 @@ function leading(): RaftNode {
   return taken(elected([1, 2, 2], 3), 'b');
 }
 
-function proposed(on: RaftNode, data: string, count = 1) {
+function proposed(on: RaftNode, command: string | Buffer, count = 1) {
   const { heard, reply } = listener();
-  const one = { kind: 'command', data: Buffer.from(data), extensions: null, reply } as const;
+  const data = Buffer.from(command);
+  const one = { kind: 'command', data, extensions: null, reply } as const;
   const proposals = Array.from({ length: count }, () => one);
   return { ...stepNode(on, { type: 'proposals.submitted', proposals }), heard };
 }
@@ -217,6 +218,16 @@ describe('votes and entries', () => {
     expect(on.log.lastIndex - on.commitIndex).toBeLessThanOrEqual(UNCOMMITTED_ENTRIES_MAX);
     const { effects } = proposed(on, 'one too many', batch);
     expect(effectsOf(effects, 'refuse')[0]?.error).toBe('enqueue-timeout');
+  });
+
+  it('E14 what is committed does not count, however much of it is kept', () => {
+    const share = Buffer.alloc(UNCOMMITTED_BYTES_MAX / 4);
+    const refusals = (on: RaftNode) => effectsOf(proposed(on, share).effects, 'refuse');
+    let on = leading();
+    for (let turn = 0; turn < 5; turn++) on = proposed(on, share).node;
+    expect(on.log.bytes).toBeGreaterThan(UNCOMMITTED_BYTES_MAX);
+    expect(refusals(on)[0]?.error).toBe('enqueue-timeout');
+    expect(refusals({ ...on, commitIndex: on.log.lastIndex - 1 })).toEqual([]);
   });
 
   it('E15 an append that comes after newer ones on another connection takes nothing back', () => {
