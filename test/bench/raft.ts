@@ -5,18 +5,19 @@
  *
  *     npm run bench -- raft
  *
- * `MOBIUS_BENCH_PROGRAMS=mobius,etcd` leaves programs out; `MOBIUS_BENCH_PROFILE=FOLDER` measures
- * no failover and has our servers write CPU profiles there.
+ * `MOBIUS_BENCH_PROGRAMS=mobius,etcd` leaves programs out; `MOBIUS_BENCH_ROUNDS=7` runs all of them
+ * at once and measures short rounds in turns, no failover; `MOBIUS_BENCH_PROFILE=FOLDER` measures no
+ * failover either and has our servers write CPU profiles there.
  */
 
 import { loadavg } from 'node:os';
 import { consulPeer, debianPeer, pathOr } from '../interop/peers/find.ts';
-import { cpuNs } from './gossip/usage.ts';
 import { VALUE_BYTES } from './raft/door.ts';
 import { measureFailover } from './raft/failover.ts';
-import { failoverLine, loadTable, type Row } from './raft/figures.ts';
+import { failoverLine, loadRow, loadTable, type Row } from './raft/figures.ts';
 import { runLoad } from './raft/load.ts';
 import { consulKind, etcdKind, type Kind, mobiusKind, type Pool, startPool } from './raft/pools.ts';
+import { measureInTurns } from './raft/rounds.ts';
 
 const CONNECTIONS = [1, 16, 64, 256];
 const WARM_UP_MS = 2_000;
@@ -24,19 +25,17 @@ const MEASURE_MS = 5_000;
 const KILLS = 10;
 
 const wanted = process.env['MOBIUS_BENCH_PROGRAMS']?.split(',');
+const rounds = Number(process.env['MOBIUS_BENCH_ROUNDS'] ?? 0);
 const profileFolder = process.env['MOBIUS_BENCH_PROFILE'];
 
 async function measureLoad(pool: Pool, connections: number): Promise<Row> {
   const { name, door, port } = pool.kind;
   const host = await pool.leader();
-  const usedNs = (): number => pool.pids().reduce((sum, pid) => sum + cpuNs(pid), 0);
   const keyPrefix = `bench/${connections}`;
-  const before = usedNs();
-  const startMs = performance.now();
   const times = { warmUpMs: WARM_UP_MS, measureMs: MEASURE_MS };
-  const result = await runLoad({ door, host, port, connections, keyPrefix, ...times });
-  const serverCores = (usedNs() - before) / 1e6 / (performance.now() - startMs);
-  const row = { program: name, connections, serverCores, ...result };
+  const row = await loadRow(pool, connections, () =>
+    runLoad({ door, host, port, connections, keyPrefix, ...times }),
+  );
   process.stdout.write(`${name}, ${connections}: ${row.perSecond.toFixed(0)} writes/s\n`);
   return row;
 }
@@ -61,13 +60,23 @@ if (etcdPath !== null) kinds.push(etcdKind(etcdPath));
 const rows: Row[] = [];
 const failovers: string[] = [];
 const [loadBefore = 0] = loadavg();
-for (const kind of kinds) if (wanted?.includes(kind.name) !== false) await measure(kind);
+const chosen = kinds.filter(({ name }) => wanted?.includes(name) !== false);
+if (rounds > 0) {
+  const pools: Pool[] = [];
+  for (const kind of chosen) pools.push(await startPool(kind));
+  rows.push(...(await measureInTurns(pools, CONNECTIONS, rounds)));
+  for (const pool of pools) await pool.end();
+} else {
+  for (const kind of chosen) await measure(kind);
+}
+const measured = rounds > 0 ? `${rounds} rounds in turns` : `${MEASURE_MS / 1_000} s`;
 process.stdout.write(`
-Writes of ${VALUE_BYTES} bytes to new keys for ${MEASURE_MS / 1_000} s; load of the machine before: ${loadBefore.toFixed(1)}
+Writes of ${VALUE_BYTES} bytes to new keys, ${measured}; load of the machine before: ${loadBefore.toFixed(1)}
 
 ${loadTable(rows)}
-
-From the leader's kill -9 to the next acknowledged write:
-${failovers.join('\n')}
 `);
+if (failovers.length > 0) {
+  const lines = failovers.join('\n');
+  process.stdout.write(`\nFrom the leader's kill -9 to the next acknowledged write:\n${lines}\n`);
+}
 process.exit();

@@ -1,6 +1,8 @@
-/** What was measured, as tables in Markdown. */
+/** What is measured, and what was, as tables in Markdown. */
 
-import type { Kind } from './pools.ts';
+import { cpuNs } from '../gossip/usage.ts';
+import type { LoadResult } from './client.ts';
+import type { Kind, Pool } from './pools.ts';
 
 export interface Row {
   readonly program: Kind['name'];
@@ -11,6 +13,20 @@ export interface Row {
   /** CPU of the three servers together, in cores. */
   readonly serverCores: number;
   readonly clientCores: number;
+}
+
+/** Runs a load against a pool and looks at what its servers use meanwhile. */
+export async function loadRow(
+  pool: Pool,
+  connections: number,
+  run: () => Promise<LoadResult>,
+): Promise<Row> {
+  const usedNs = (): number => pool.pids().reduce((sum, pid) => sum + cpuNs(pid), 0);
+  const before = usedNs();
+  const startMs = performance.now();
+  const result = await run();
+  const serverCores = (usedNs() - before) / 1e6 / (performance.now() - startMs);
+  return { program: pool.kind.name, connections, serverCores, ...result };
 }
 
 const HEAD = [
