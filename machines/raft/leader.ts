@@ -100,8 +100,10 @@ function sortDescending(values: number[]): void {
   for (let next = 1; next < values.length; next++) {
     const value = values[next] as number;
     let at = next;
-    for (; at > 0 && (values[at - 1] as number) < value; at--)
+    while (at > 0 && (values[at - 1] as number) < value) {
       values[at] = values[at - 1] as number;
+      at -= 1;
+    }
     values[at] = value;
   }
 }

@@ -155,7 +155,7 @@ export class MsgpackReader {
     return this.bytes.subarray(start, start + size);
   }
 
-  /** The bytes of a str or bin value, read as UTF-8. */
+  /** The bytes of a str or bin value as text, read as UTF-8. */
   rawText(): string {
     return this.#text(this.#rawSize(this.#byte()));
   }

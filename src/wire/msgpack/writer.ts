@@ -127,7 +127,10 @@ export class MsgpackWriter {
     this.#length += length;
   }
 
-  /** Writes a short text of one byte a character, the common case; leaves out any other. */
+  /**
+   * Writes a text of one byte a character, the common case, and of fewer than 32: its header is one
+   * byte too. Writes nothing of any other.
+   */
   #shortAscii(value: string): boolean {
     const { length } = value;
     this.#reserve(1 + length);
