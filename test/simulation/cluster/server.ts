@@ -216,7 +216,9 @@ export class SimulatedServer {
     const { world } = this.host;
     const { log } = this;
     const bus = createBus({ clock: world.clock, log, houses: () => false });
-    bus.observe((letter) => this.#observer.delivered(this, letter));
+    bus.observe((letter) => {
+      if (this.#life?.bus === bus) this.#observer.delivered(this, letter);
+    });
     let life: Life | undefined;
     const fsm = new Fsm({ log });
     const lockDelays = new LockDelays(world.clock);
@@ -312,7 +314,8 @@ export class SimulatedServer {
         carryOut: (scope, params) => {
           const at = life();
           const after = scope.context.node;
-          if (at !== undefined && after !== undefined) {
+          // What a process that has just died still does changes nothing, nor is it this server's.
+          if (at !== undefined && at === this.#life && after !== undefined) {
             const before = at.node;
             at.node = after;
             this.#observer.stepped(this, before, after);
