@@ -161,7 +161,8 @@ class FileNode {
   #reach(offset: number, bytes: number, cached: Content, random: SeededRandom): void {
     const how = random.float();
     const cut = how < CUT_SHARE;
-    const kept = how < CUT_SHARE + SECTORS_LOST_SHARE && !cut ? 0.5 : 1;
+    const lost = how < CUT_SHARE + SECTORS_LOST_SHARE && !cut;
+    const kept = lost ? random.between(0.5, 1) : 1;
     const end = offset + (cut ? Math.floor(random.float() * bytes) : bytes);
     this.#stored.resize(Math.max(this.#stored.size, end));
     for (let at = offset - (offset % SECTOR_BYTES); at < end; at += SECTOR_BYTES) {
@@ -233,7 +234,7 @@ export class SimulatedDisk {
   /** What a loss of power leaves. */
   losePower(): void {
     const changes = this.#changes;
-    const share = this.#random.chance(0.5) ? 0.5 : 0;
+    const share = this.#random.chance(0.5) ? this.#random.between(0.5, 1) : 0;
     const kept = Math.floor(this.#random.float() * (changes.length + 1));
     for (const change of changes.slice(0, kept)) change.apply(this.#durable);
     this.#changes = [];
