@@ -13,7 +13,7 @@ import { KVS_APPLY } from '../../src/rpc/methods/kvs.ts';
 import { SESSION_APPLY } from '../../src/rpc/methods/session.ts';
 import { kvGet } from '../../src/store/index.ts';
 import { Cluster } from './cluster/cluster.ts';
-import { DATACENTER, type SimulatedServer } from './cluster/server.ts';
+import { DATACENTER, SESSION_HASTE, type SimulatedServer } from './cluster/server.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6];
 const TTL_MS = 10_000;
@@ -34,7 +34,7 @@ async function sessionOf(cluster: Cluster): Promise<string> {
     Node: 'n',
     Behavior: 'release',
     LockDelay: LOCK_DELAY_MS * 1e6,
-    TTL: `${TTL_MS / 1000}s`,
+    TTL: `${(SESSION_HASTE * TTL_MS) / 1000}s`,
     NodeChecks: [],
   });
   const request = SessionRequest.of({ Datacenter: DATACENTER, Op: 'create', Session: Wanted });
