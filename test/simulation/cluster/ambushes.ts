@@ -94,7 +94,7 @@ const floodedAndCutOff: Strike = (cluster, server, random) => {
  * So much that is not committed yet, cut off just until others have committed something else; and
  * when it is back, the new leader looks for where they agree, and repeats itself meanwhile.
  */
-const floodedAndOverwritten: Strike = (cluster, server, random) => {
+export const floodedAndOverwritten: Strike = (cluster, server, random) => {
   const count = flood(server, random);
   const { simulation, clock } = cluster;
   const ms = random.between(1_500, 3_000);
@@ -147,9 +147,9 @@ function down(cluster: Cluster, servers: readonly SimulatedServer[], ms: number)
   }, ms);
 }
 
-export function ambush(moment: MomentName): Fault {
+export function ambush(moment: MomentName, strikes: readonly Strike[] = STRIKES): Fault {
   return (cluster, random) => {
-    const strike = STRIKES[Math.floor(random.float() * STRIKES.length)] as Strike;
+    const strike = strikes[Math.floor(random.float() * strikes.length)] as Strike;
     const delayMs = random.chance(0.5) ? 0 : random.between(0, DELAY_MS_MAX);
     const cancel = cluster.lieInWait((server, before, after) => {
       if (!MOMENTS[moment](before, after)) return false;

@@ -3,7 +3,7 @@
 import type { RaftNode } from '../../../machines/raft/node.ts';
 import { votersOf } from '../../../src/consensus/configuration.ts';
 import type { SeededRandom } from '../../../src/world/simulated/random.ts';
-import { ambush, largeWriteTorn, leadersFall, stop } from './ambushes.ts';
+import { ambush, floodedAndOverwritten, largeWriteTorn, leadersFall, stop } from './ambushes.ts';
 import type { Cluster } from './cluster.ts';
 import { flood } from './flood.ts';
 import { leaderDeafened, leaderOversleeps } from './left-behind.ts';
@@ -328,6 +328,7 @@ export const FAULTS = {
   leaderOversleeps,
   leaderDeafened,
   leaderRepeats,
+  leaderOverwritten: ambush('has committed', [floodedAndOverwritten]),
   changeAmbushed: ambush('writes a change of members'),
 } as const satisfies Readonly<Record<string, Fault>>;
 
