@@ -120,7 +120,11 @@ export async function startAgent(request: StartRequest): Promise<RunningAgent> {
     endTree: (why) => {
       ending = why;
       const lastAnswerMs = why.kind === 'left' ? LAST_ANSWER_MS : 0;
-      world.clock.setTimeout(() => void root.shutdown(), lastAnswerMs);
+      world.clock.setTimeout(() => {
+        // Who stops last tells those that are gone: no news any more.
+        housed.clear();
+        void root.shutdown();
+      }, lastAnswerMs);
     },
   });
   const parts: TreeParts = {
