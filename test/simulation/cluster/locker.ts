@@ -53,6 +53,8 @@ export class Locker {
   readonly #cluster: Cluster;
   readonly #random: SeededRandom;
   readonly #clock: Clock;
+  /** The session that it has ended last. */
+  #ended: string | undefined;
   #stopped = false;
   #busy = false;
 
@@ -84,6 +86,12 @@ export class Locker {
     this.#stopped = true;
   }
 
+  /** Asks whether the session that it has ended lives: who leads no more might think so. */
+  async askOfEnded(server: SimulatedServer): Promise<void> {
+    if (this.#ended !== undefined)
+      await this.#call({ kind: 'renew', session: this.#ended }, server);
+  }
+
   async #work(): Promise<void> {
     this.#busy = true;
     while (!this.#stopped) {
@@ -107,7 +115,8 @@ export class Locker {
       await this.#call({ kind: 'release', session });
     }
     own.state = 'left';
-    if (!mortal || !this.#random.chance(LEFT_SHARE)) await this.#call({ kind: 'destroy', session });
+    if (mortal && this.#random.chance(LEFT_SHARE)) return;
+    if ((await this.#call({ kind: 'destroy', session })) === true) this.#ended = session;
   }
 
   /** Renews a session for as long as it is used. */
@@ -158,9 +167,11 @@ export class Locker {
       }),
     });
     try {
-      await this.#limited((server) => server.call(CATALOG_REGISTER, node));
+      const registered = this.#chosen().call(CATALOG_REGISTER, node);
+      await limited(registered, this.#clock, CALL_TIMEOUT_MS);
       const renewedAt = this.#cluster.simulation.nowMs;
-      const id = await this.#limited((server) => server.call(SESSION_APPLY, request));
+      const made = this.#chosen().call(SESSION_APPLY, request);
+      const id = await limited(made, this.#clock, CALL_TIMEOUT_MS);
       const session = { id, mortal: TTL === MORTAL_TTL, renewedAt, state: 'kept' } as const;
       this.#sessions.push(session);
       return session;
@@ -170,12 +181,12 @@ export class Locker {
   }
 
   /** Whether it was done; `undefined` when that is not known. */
-  async #call(call: LockCall): Promise<boolean | undefined> {
+  async #call(call: LockCall, server = this.#chosen()): Promise<boolean | undefined> {
     const { simulation } = this.#cluster;
     const calledAt = simulation.nowMs;
     let done: boolean | undefined;
     try {
-      done = await this.#limited((server) => asked(server, call, this.#name));
+      done = await limited(asked(server, call, this.#name), this.#clock, CALL_TIMEOUT_MS);
     } catch (error) {
       const text = textOf(error);
       // A leader that has not applied everything yet does not know the newest sessions.
@@ -189,10 +200,10 @@ export class Locker {
     return done;
   }
 
-  #limited<T>(run: (server: SimulatedServer) => Promise<T>): Promise<T> {
+  #chosen(): SimulatedServer {
     const { leader, servers } = this.#cluster;
     const anybody = servers[Math.floor(this.#random.float() * servers.length)] as SimulatedServer;
-    return limited(run(leader ?? anybody), this.#clock, CALL_TIMEOUT_MS);
+    return leader ?? anybody;
   }
 
   #rest(msMax: number): Promise<void> {

@@ -121,7 +121,8 @@ class Run {
       return new Locker(`l${at}`, cluster, simulation.random.fork(`locker ${at}`), clock);
     });
     const questions = simulation.random.fork('questioner');
-    this.#questioner = new Questioner(cluster, this.#places, questions, clock);
+    const subjects = { places: this.#places, lockers: this.#lockers };
+    this.#questioner = new Questioner(cluster, subjects, questions, clock);
     cluster.questioner = this.#questioner;
     this.#watchers = cluster.servers.map((server, at) => {
       return new Watcher(cluster, server, keys[at % keys.length] as string, clock);

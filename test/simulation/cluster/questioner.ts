@@ -8,6 +8,7 @@ import type { Clock } from '../../../src/world/world.ts';
 import type { RegisterOperation } from '../history/register.ts';
 import { Caller } from './caller.ts';
 import type { Cluster } from './cluster.ts';
+import type { Locker } from './locker.ts';
 import type { Place } from './places.ts';
 import type { SimulatedServer } from './server.ts';
 
@@ -15,15 +16,24 @@ import type { SimulatedServer } from './server.ts';
 const QUESTIONS = 3;
 const QUESTION_MS_MAX = 30;
 
+/** What is asked for. */
+export interface Subjects {
+  readonly places: readonly Place[];
+  readonly lockers: readonly Locker[];
+}
+
 export class Questioner {
   readonly #cluster: Cluster;
   readonly #places: readonly Place[];
+  readonly #lockers: readonly Locker[];
   readonly #random: SeededRandom;
   readonly #caller: Caller;
 
-  constructor(cluster: Cluster, places: readonly Place[], random: SeededRandom, clock: Clock) {
+  constructor(cluster: Cluster, subjects: Subjects, random: SeededRandom, clock: Clock) {
+    const { places, lockers } = subjects;
     this.#cluster = cluster;
     this.#places = places;
+    this.#lockers = lockers;
     this.#random = random;
     this.#caller = new Caller('q', cluster, places, random.fork('caller'), clock);
   }
@@ -45,9 +55,10 @@ export class Questioner {
     });
   }
 
-  /** Asks for every place, now. */
+  /** Asks for every place, and has lockers ask, now. */
   askAll(server: SimulatedServer): void {
     for (const place of this.#places) void this.#caller.readFrom(server, place);
+    for (const locker of this.#lockers) void locker.askOfEnded(server);
   }
 
   /** Writes every place. Whether all of it was acknowledged. */
