@@ -38,13 +38,14 @@ export class Report {
   summary(): string {
     const sizes = [...new Set(this.#results.map(({ servers }) => servers))].sort((a, b) => a - b);
     const lines = sizes.map((servers) => this.#line(servers));
-    const undecided = sum(this.#results, ({ undecided: count }) => count);
-    const failed = this.failures.map(({ seed }) => seed).sort((a, b) => a - b);
+    const undecided = this.#results.filter(({ undecided: count }) => count > 0);
     return [
       ...lines,
-      ...(undecided > 0 ? [`${undecided} histories were too large to be decided`] : []),
+      ...(undecided.length > 0
+        ? [`a history too large to be decided in seeds ${seedsOf(undecided)}`]
+        : []),
       `${this.#results.length} passed, ${this.failures.length} failed`,
-      ...(failed.length > 0 ? [`seeds that fail: ${failed.join(' ')}`] : []),
+      ...(this.failures.length > 0 ? [`seeds that fail: ${seedsOf(this.failures)}`] : []),
     ].join('\n');
   }
 
@@ -59,6 +60,11 @@ export class Report {
       `at ${times.toFixed(0)} times real time, ${answered} calls answered, ${steps} steps checked`
     );
   }
+}
+
+function seedsOf(runs: readonly { readonly seed: number }[]): string {
+  const seeds = runs.map(({ seed }) => seed);
+  return seeds.sort((a, b) => a - b).join(' ');
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

@@ -42,6 +42,8 @@ interface OwnSession {
   readonly mortal: boolean;
   /** When it was made, or renewed last, as far as is known: that is when it was asked for. */
   renewedAt: number;
+  /** When it was told that it has ended it itself. */
+  endedAt: number;
   /** `left`: nobody renews it any more; `forgotten`: nobody does for a while. */
   state: 'kept' | 'forgotten' | 'left';
 }
@@ -68,7 +70,8 @@ export class Locker {
   /** What it was told, and from when on each session may have ended by itself. */
   get history(): readonly LockOperation[] {
     const ends = this.#sessions
-      .filter(({ mortal }) => mortal)
+      .filter(({ mortal, renewedAt, endedAt }) => mortal && endedAt > renewedAt + MORTAL_MS)
+      .filter((session) => this.#endMatters(session))
       .map((session) => this.#endOf(session));
     return [...this.#calls, ...ends];
   }
@@ -116,7 +119,9 @@ export class Locker {
     }
     own.state = 'left';
     if (mortal && this.#random.chance(LEFT_SHARE)) return;
-    if ((await this.#call({ kind: 'destroy', session })) === true) this.#ended = session;
+    if ((await this.#call({ kind: 'destroy', session })) !== true) return;
+    own.endedAt = this.#cluster.simulation.nowMs;
+    this.#ended = session;
   }
 
   /** Renews a session for as long as it is used. */
@@ -139,6 +144,20 @@ export class Locker {
     const askedAt = this.#cluster.simulation.nowMs;
     const renewed = await this.#call({ kind: 'renew', session: own.id });
     if (renewed === true) own.renewedAt = askedAt;
+  }
+
+  /**
+   * Whether it may have had the lock in the end, or was refused something after it. An end that explains
+   * nothing only makes the search longer: it may have come at any time.
+   */
+  #endMatters({ id, renewedAt }: OwnSession): boolean {
+    const calls = this.#calls.filter(({ call }) => call.session === id);
+    const last = calls.findLast(({ call }) => call.kind === 'acquire' || call.kind === 'release');
+    const given = last?.call.kind === 'release' ? last.answer?.done === true : false;
+    const never =
+      last === undefined || (last.call.kind === 'acquire' && last.answer?.done === false);
+    const after = calls.filter(({ answeredAt }) => answeredAt > renewedAt + MORTAL_MS);
+    return !(given || never) || after.some(({ answer }) => answer?.done === false);
   }
 
   /** Its time is over: from then on it may end, and nobody is told. */
@@ -172,7 +191,9 @@ export class Locker {
       const renewedAt = this.#cluster.simulation.nowMs;
       const made = this.#chosen().call(SESSION_APPLY, request);
       const id = await limited(made, this.#clock, CALL_TIMEOUT_MS);
-      const session = { id, mortal: TTL === MORTAL_TTL, renewedAt, state: 'kept' } as const;
+      const mortal = TTL === MORTAL_TTL;
+      const endedAt = Number.POSITIVE_INFINITY;
+      const session = { id, mortal, renewedAt, endedAt, state: 'kept' } as const;
       this.#sessions.push(session);
       return session;
     } catch {
