@@ -1,5 +1,6 @@
 /** `Session.*` on a server. */
 
+import { CONSENSUS_TEXTS } from '../../consensus/consensus.ts';
 import { COMMAND_TYPES } from '../../fsm/command-types.ts';
 import { durationComplaint, goDurationText, parseGoDuration } from '../../go-duration.ts';
 import { type Session, SessionRequest } from '../../model/session.ts';
@@ -45,6 +46,10 @@ export function sessionEndpoints(deps: EndpointDeps): readonly ServedMethod[] {
     serve(method.SESSION_RENEW, async (request, origin) => {
       const id = validSessionId(request.SessionID || request.Session);
       await deps.sessionTimers.settled(id);
+      // Another may have become leader while this waited: it alone knows what lives.
+      if (!request.AllowStale && !deps.consensus.view().leading) {
+        throw new RpcError(CONSENSUS_TEXTS['not-leader']);
+      }
       const { result } = sessionById(deps.store.view(), id);
       if (result !== null) startTimer(deps, result);
       const now = { ...request, MinQueryIndex: 0 };
