@@ -4,6 +4,7 @@
  * proved here is that the group keeps its promises, thousands of times an hour.
  */
 
+import { setMaxListeners } from 'node:events';
 import type { InspectionEvent } from 'xstate';
 import { agentTree } from '../../../actors/agent/tree.ts';
 import { type Bus, createBus } from '../../../actors/bus.ts';
@@ -298,7 +299,7 @@ export class SimulatedServer {
       consensus,
       fsm,
       methods: new Map(methods.map((served) => [served.method.name, served])),
-      gone: new AbortController(),
+      gone: endOfLife(),
       node: undefined,
     };
     listen(world, this.address, bus);
@@ -353,6 +354,13 @@ function listen(world: World, address: string, bus: Bus): void {
   void world.network.listenTcp({ address: host, port: PORT }, (stream) =>
     post.send('raft', { type: 'raft.accepted', stream }),
   );
+}
+
+/** Every call of a life that waits listens to it. */
+function endOfLife(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 type RaftApplies = ReturnType<typeof createRaftApply>;
