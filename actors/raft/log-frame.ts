@@ -39,8 +39,8 @@ const FRAME_END = 0xff;
 const RECORD_HEADER_BYTES = 9;
 /** What a disk writes whole or not at all. */
 const SECTOR_BYTES = 512;
-/** A sector with no more bytes that are not zero is nearly empty: one flipped bit may empty it. */
-const STRAY_BYTES_MAX = 1;
+/** A sector with no more bits that are set is nearly empty: one that flips may empty it. */
+const STRAY_BITS_MAX = 1;
 
 const Reset = struct({ Index: u64, Term: u64 });
 
@@ -92,7 +92,7 @@ export function encodeFrame(records: readonly LogRecord[], place: FramePlace): B
   frame.writeUInt32BE(length, 4);
   frame.writeUInt32BE(place.number, 8);
   const payloadOffset = place.offset + FRAME_HEADER_BYTES;
-  frame.writeUInt32BE(emptySectors(payload, payloadOffset, STRAY_BYTES_MAX), 12);
+  frame.writeUInt32BE(emptyBehindHeader(payload, payloadOffset, STRAY_BITS_MAX), 12);
   frame.writeUInt32BE(crc32(payload), 16);
   frame.writeUInt32BE(crc32(frame.subarray(0, 20), place.salt), 20);
   return frame;
@@ -135,7 +135,7 @@ export function decodeFrame(segment: Buffer, { offset, number, salt }: FramePlac
   if (end > segment.length) return unread(true, 'the frame is cut off');
   const payload = segment.subarray(start, end);
   if (crc32(payload) !== header.checksum) {
-    const torn = emptySectors(payload, start, 0) > header.emptySectors;
+    const torn = emptyBehindHeader(payload, start, 0) > header.emptySectors;
     return unread(torn, 'the frame does not check');
   }
   return { ok: true, records: recordsOf(payload.subarray(0, -1)), next: end };
@@ -168,7 +168,13 @@ function lacksSectorOfHeader(segment: Buffer, offset: number): boolean {
   return emptySectors(segment.subarray(offset, end), offset, 0) > 0;
 }
 
-/** How many sectors that these bytes touch have no more than `strayMax` of them that are not zero. */
+/** Of a payload: the sector that it shares with its header is there when the header is. */
+function emptyBehindHeader(payload: Buffer, offset: number, strayMax: number): number {
+  const shared = (SECTOR_BYTES - (offset % SECTOR_BYTES)) % SECTOR_BYTES;
+  return emptySectors(payload.subarray(shared), offset + shared, strayMax);
+}
+
+/** How many sectors that these bytes touch have no more than `strayMax` of their bits set. */
 function emptySectors(bytes: Buffer, offset: number, strayMax: number): number {
   let count = 0;
   for (let at = 0; at < bytes.length; ) {
@@ -182,9 +188,10 @@ function emptySectors(bytes: Buffer, offset: number, strayMax: number): number {
 function isEmpty(bytes: Buffer, from: number, to: number, strayMax: number): boolean {
   let strayLeft = strayMax;
   for (let at = from; at < to; at++) {
-    if (bytes[at] === 0) continue;
-    if (strayLeft === 0) return false;
-    strayLeft -= 1;
+    for (let byte = bytes[at] as number; byte !== 0; byte &= byte - 1) {
+      if (strayLeft === 0) return false;
+      strayLeft -= 1;
+    }
   }
   return true;
 }

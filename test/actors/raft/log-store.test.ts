@@ -13,6 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { afterEach, describe, expect, it } from 'vitest';
+import {
+  encodeFrame,
+  FRAME_HEADER_BYTES,
+  SEGMENT_HEADER_BYTES,
+} from '../../../actors/raft/log-frame.ts';
 import { LogStore } from '../../../actors/raft/log-store.ts';
 import { createMemoryLog } from '../../../src/log.ts';
 import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
@@ -146,6 +151,34 @@ describe('the write-ahead log', () => {
       expect(indexes(opened.entries)).toEqual(['1/1']);
       expect(opened.log.lines[0]?.fields).toMatchObject({ path, offset: durable });
       await opened.store.close();
+    }
+  });
+
+  it('drops a last write without its last sector, wherever it begins and little of it is there', async () => {
+    const place = { offset: 0, number: 0, salt: 0 };
+    const frameBytes = (text: string): number =>
+      encodeFrame(records(entry(2, 1, text)), place).length;
+    for (let shared = 1; shared <= 8; shared++) {
+      for (let last = 1; last <= 3; last++) {
+        const directory = folder();
+        const { store } = await open(directory);
+        // So that the header leaves so many bytes of its sector to the payload.
+        const before = 2 * SECTOR_BYTES - FRAME_HEADER_BYTES - shared;
+        const first = before - SEGMENT_HEADER_BYTES - frameBytes('x'.repeat(300)) + 300;
+        await store.append(records(entry(1, 1, 'x'.repeat(first))));
+        const path = newestIn(directory);
+        expect(readFileSync(path).length).toBe(before);
+        const end = 4 * SECTOR_BYTES + last;
+        const zeros = end - before - frameBytes('\0'.repeat(300)) + 300;
+        await store.append(records(entry(2, 1, '\0'.repeat(zeros))));
+        await store.close();
+        const torn = readFileSync(path);
+        expect(torn.length).toBe(end);
+        writeFileSync(path, torn.fill(0, end - last));
+        const opened = await open(directory);
+        expect(indexes(opened.entries)).toEqual(['1/1']);
+        await opened.store.close();
+      }
     }
   });
 
