@@ -1,7 +1,8 @@
 /**
  * The replicated state machine as an actor: takes committed batches, applies each at once, and
- * answers it; whoever reads sees the new version of the state. Snapshots are frozen views, read by others at their
- * own pace. A restore replaces everything; it takes a while, and what raft commits meanwhile waits.
+ * answers it; whoever reads sees the new version of the state. Snapshots are frozen views, read by
+ * others at their own pace. A restore replaces everything; it takes a while, and what raft commits
+ * meanwhile waits.
  */
 
 import { type SnapshotFrom, setup } from 'xstate';
