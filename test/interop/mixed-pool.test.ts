@@ -209,7 +209,7 @@ describe.skipIf(serfPath === null)('ten serf agents and ten of ours', () => {
   });
 
   test('tags that are set are seen by all, and select members', async () => {
-    await agent(4).cli('tags', '-set', 'color=blue');
+    await agent(4).setTag('color', 'blue');
     await ours(4).setTags({ kind: 'member', color: 'blue' });
     const blue = [agent(4).name, ours(4).name];
     await until('tags at all', EVENT_LIMIT_MS, async () => {
@@ -384,6 +384,7 @@ describe.skipIf(serfPath === null)('ten serf agents and ten of ours', () => {
 });
 
 function told(counts: TrafficCounts): string {
-  const { events, queries, acks, acksWanted, tagChanges } = counts;
-  return `${events} events, ${queries} queries (${acks} of ${acksWanted} acks), ${tagChanges} tag changes`;
+  const { events, queries, acks, acksWanted, tagChanges, tagsNotAwaited } = counts;
+  const tags = `${tagChanges} tag changes (${tagsNotAwaited} not awaited by serf)`;
+  return `${events} events, ${queries} queries (${acks} of ${acksWanted} acks), ${tags}`;
 }

@@ -196,7 +196,7 @@ describe.skipIf(serfPath === null)('two serf agents and three of ours', () => {
   });
 
   test('tags travel both ways', async () => {
-    await a.cli('tags', '-set', 'color=blue');
+    await a.setTag('color', 'blue');
     await until('ours see it', WAIT_MS, () => {
       return x.view()?.members.get('serf-a')?.tags['color'] === 'blue';
     });

@@ -14,6 +14,8 @@ export interface TrafficCounts {
   acks: number;
   acksWanted: number;
   tagChanges: number;
+  /** Changes of tags whose broadcast serf did not wait for to its end. */
+  tagsNotAwaited: number;
 }
 
 export interface Traffic {
@@ -23,7 +25,14 @@ export interface Traffic {
 
 /** Begins a stream that goes on until it is stopped. Takes turns among the members. */
 export function startTraffic(pool: MixedPool): Traffic {
-  const counts: TrafficCounts = { events: 0, queries: 0, acks: 0, acksWanted: 0, tagChanges: 0 };
+  const counts: TrafficCounts = {
+    events: 0,
+    queries: 0,
+    acks: 0,
+    acksWanted: 0,
+    tagChanges: 0,
+    tagsNotAwaited: 0,
+  };
   let running = true;
   const repeat = async (everyMs: number, act: (turn: number) => Promise<void>): Promise<void> => {
     for (let turn = 0; running; turn++) {
@@ -53,8 +62,9 @@ export function startTraffic(pool: MixedPool): Traffic {
     }),
     repeat(PACE_MS.tags, async (turn) => {
       await inTurn(pool.ours, turn)?.setTags({ kind: 'member', turn: String(turn) });
-      await inTurn(pool.serf, turn)?.cli('tags', '-set', `turn=${turn}`);
+      const awaited = await inTurn(pool.serf, turn)?.setTag('turn', String(turn));
       counts.tagChanges += 2;
+      if (awaited === false) counts.tagsNotAwaited += 1;
     }),
   ];
   // What fails is kept until `stop` asks for it.

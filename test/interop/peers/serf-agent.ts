@@ -14,6 +14,9 @@ const RPC_PORT = 7_373;
 const START_LIMIT_MS = 20_000;
 const COMMAND_LIMIT_MS = 60_000;
 
+/** What serf says when it has waited for its own broadcast for 5 s. */
+const BROADCAST_WAIT_OVER = 'timeout waiting for update broadcast';
+
 const MEMBER_EVENT = /serf: EventMember(Join|Leave|Failed|Update|Reap)(?: \(forced\))?: (\S+)/;
 const USER_EVENT = /agent: Received event: user-event: (.*)$/;
 
@@ -26,8 +29,13 @@ export interface SerfAgent extends PoolPeer {
   readonly maker: 'serf';
   /** Lines of its log. */
   readonly lines: readonly string[];
-  /** Standard output of a command at this agent. Rejects when the command fails. */
+  /** Standard output of a command at this agent. Rejects with it when the command fails. */
   cli(command: string, ...args: readonly string[]): Promise<string>;
+  /**
+   * Sets a tag. False where serf gave up waiting for its broadcast, as it does now and then when
+   * many change tags at once, in a pool of its own kind too: the tag is set then all the same.
+   */
+  setTag(name: string, value: string): Promise<boolean>;
   /** Standard output and exit code of a command, whatever it came to. */
   outcome(command: string, ...args: readonly string[]): Promise<SerfOutcome>;
 }
@@ -76,9 +84,20 @@ export async function startSerfAgent(options: SerfAgentOptions): Promise<SerfAge
     });
   });
   const heard = listen(child);
+  // What went wrong serf tells on its standard output.
+  const outcome = async (command: string, ...args: readonly string[]): Promise<SerfOutcome> => {
+    try {
+      const done = await run(path, [command, rpc, ...args], { timeout: COMMAND_LIMIT_MS });
+      return { code: 0, text: done.stdout };
+    } catch (error) {
+      const { code, stdout = '' } = error as { code?: unknown; stdout?: string };
+      return { code: typeof code === 'number' ? code : -1, text: stdout };
+    }
+  };
   const cli = async (command: string, ...args: readonly string[]): Promise<string> => {
-    const done = await run(path, [command, rpc, ...args], { timeout: COMMAND_LIMIT_MS });
-    return done.stdout;
+    const { code, text } = await outcome(command, ...args);
+    if (code !== 0) throw new Error(`serf ${command} at ${name} ended with ${code}: ${text}`);
+    return text;
   };
   const agent: SerfAgent = {
     name,
@@ -87,13 +106,14 @@ export async function startSerfAgent(options: SerfAgentOptions): Promise<SerfAge
     pid: child.pid ?? 0,
     ...heard,
     cli,
-    outcome: async (command, ...args) => {
-      try {
-        return { code: 0, text: await cli(command, ...args) };
-      } catch (error) {
-        const { code = -1, stdout = '' } = error as { code?: number; stdout?: string };
-        return { code, text: stdout };
+    outcome,
+    setTag: async (tag, value) => {
+      const { code, text } = await outcome('tags', '-set', `${tag}=${value}`);
+      const waited = code === 0;
+      if (!waited && !text.includes(BROADCAST_WAIT_OVER)) {
+        throw new Error(`serf tags at ${name} ended with ${code}: ${text}`);
       }
+      return waited;
     },
     members: async () => parseMembers(await cli('members', '-format=json')),
     join: async (addresses) => {
