@@ -64,9 +64,14 @@ interface Change {
   readonly bytes: Uint8Array | undefined;
 }
 
+const NOTHING = new Uint8Array(0);
+const CONTENT_BYTES_MIN = 256;
+/** What a file that grows gets is so many times what it had. */
+const GROWTH = 4;
+
 /** Bytes that grow as needed. */
 class Content {
-  #buffer = new Uint8Array(256);
+  #buffer = NOTHING;
   #size = 0;
 
   get size(): number {
@@ -84,7 +89,8 @@ class Content {
 
   resize(size: number): void {
     if (size > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(size, 2 * this.#buffer.length));
+      const room = Math.max(size, GROWTH * this.#buffer.length, CONTENT_BYTES_MIN);
+      const grown = new Uint8Array(room);
       grown.set(this.#buffer.subarray(0, this.#size));
       this.#buffer = grown;
     }
@@ -101,9 +107,10 @@ class Content {
     if (place < this.#size) this.#buffer[place] = (this.#buffer[place] as number) ^ (1 << bit);
   }
 
-  copy(): Content {
+  /** Another of the same bytes, or of the first `size` of them. */
+  copy(size = this.#size): Content {
     const copy = new Content();
-    copy.write(0, this.read(0, this.#size));
+    copy.write(0, this.#buffer.subarray(0, size));
     return copy;
   }
 }
@@ -111,8 +118,9 @@ class Content {
 class FileNode {
   /** As processes see it. */
   #cached = new Content();
-  /** As of the last sync. */
-  #stored = new Content();
+  /** As of the last sync; absent while it is nothing but the first `#storedSize` bytes of the cache. */
+  #stored: Content | undefined;
+  #storedSize = 0;
   #unsynced: Change[] = [];
 
   get size(): number {
@@ -132,48 +140,66 @@ class FileNode {
   }
 
   sync(): void {
-    for (const change of this.#unsynced) this.#stored.apply(change);
+    const stored = this.#stored;
+    if (stored === undefined) this.#storedSize = this.#cached.size;
+    else for (const change of this.#unsynced) stored.apply(change);
     this.#unsynced = [];
   }
 
   flip(bit: number): void {
     const place = Math.floor(bit / 8) % Math.max(1, this.size);
+    this.#apart().flip(place, bit % 8);
     this.#cached.flip(place, bit % 8);
-    this.#stored.flip(place, bit % 8);
   }
 
   /** What was stored, and of the changes since those that were met on their way: a share of `met`. */
   losePower(random: SeededRandom, met: number): void {
     if (this.#unsynced.length === 0) return;
-    const cached = this.#stored.copy();
+    const stored = this.#apart();
+    const cached = stored.copy();
     for (const change of this.#unsynced) {
       cached.apply(change);
       if (!random.chance(met)) continue;
       const { offset, bytes } = change;
-      if (bytes === undefined) this.#stored.resize(offset);
-      else this.#reach(offset, bytes.length, cached, random);
+      if (bytes === undefined) stored.resize(offset);
+      else reach(stored, { offset, length: bytes.length }, cached, random);
     }
     this.#unsynced = [];
-    this.#cached = this.#stored.copy();
+    this.#cached = stored;
+    this.#stored = undefined;
+    this.#storedSize = stored.size;
   }
 
-  /** Some or all sectors that were written to reach the disk, as they are in the cache. */
-  #reach(offset: number, bytes: number, cached: Content, random: SeededRandom): void {
-    const how = random.float();
-    const cut = how < CUT_SHARE;
-    const lost = how < CUT_SHARE + SECTORS_LOST_SHARE && !cut;
-    const kept = lost ? random.between(0.5, 1) : 1;
-    const end = offset + (cut ? Math.floor(random.float() * bytes) : bytes);
-    this.#stored.resize(Math.max(this.#stored.size, end));
-    for (let at = offset - (offset % SECTOR_BYTES); at < end; at += SECTOR_BYTES) {
-      if (!random.chance(kept)) continue;
-      this.#stored.write(at, cached.read(at, Math.min(SECTOR_BYTES, end - at)));
-    }
-  }
-
+  /** Most files only grow: what is stored of them stays as it is in the cache. */
   #change(change: Change): void {
+    if (change.offset < this.#storedSize) this.#apart();
     this.#cached.apply(change);
     this.#unsynced.push(change);
+  }
+
+  /** What is stored, apart from what is cached. */
+  #apart(): Content {
+    this.#stored ??= this.#cached.copy(this.#storedSize);
+    return this.#stored;
+  }
+}
+
+/** Some or all sectors that were written to reach the disk, as they are in the cache. */
+function reach(
+  stored: Content,
+  { offset, length }: { readonly offset: number; readonly length: number },
+  cached: Content,
+  random: SeededRandom,
+): void {
+  const how = random.float();
+  const cut = how < CUT_SHARE;
+  const lost = how < CUT_SHARE + SECTORS_LOST_SHARE && !cut;
+  const kept = lost ? random.between(0.5, 1) : 1;
+  const end = offset + (cut ? Math.floor(random.float() * length) : length);
+  stored.resize(Math.max(stored.size, end));
+  for (let at = offset - (offset % SECTOR_BYTES); at < end; at += SECTOR_BYTES) {
+    if (!random.chance(kept)) continue;
+    stored.write(at, cached.read(at, Math.min(SECTOR_BYTES, end - at)));
   }
 }
 
