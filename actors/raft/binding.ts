@@ -13,6 +13,7 @@ import { toError } from '../../src/error-text.ts';
 import type { Log } from '../../src/log.ts';
 import { soon } from '../../src/microtask.ts';
 import { RefusalLog } from '../../src/port/refusal-log.ts';
+import { stackless } from '../../src/stackless.ts';
 import type { ByteStream, TimerId, World } from '../../src/world/world.ts';
 import { Inbound } from './inbound.ts';
 import { LeaderWatch } from './leader-watch.ts';
@@ -184,7 +185,7 @@ export class RaftBinding {
         this.#pending.add(effect.firstIndex, effect.replies);
         return;
       case 'abandon':
-        this.#pending.abandon(new ConsensusError(effect.error));
+        this.#pending.abandon(stackless(() => new ConsensusError(effect.error)));
         return;
       case 'settle':
         this.#when(effect.after, () => effect.reply.answer(null));
@@ -248,7 +249,8 @@ export class RaftBinding {
   }
 
   #refuse({ replies, error, text }: Omit<EffectOf<'refuse'>, 'type'>): void {
-    for (const reply of replies) reply.refuse(new ConsensusError(error, text));
+    const refusal = (): ConsensusError => new ConsensusError(error, text);
+    for (const reply of replies) reply.refuse(stackless(refusal));
   }
 
   /** Snapshots are taken one after the other. */

@@ -9,6 +9,7 @@ import {
   CATALOG_REGISTER,
 } from '../../../src/rpc/methods/catalog.ts';
 import { KVS_APPLY, KVS_GET } from '../../../src/rpc/methods/kvs.ts';
+import { stackless } from '../../../src/stackless.ts';
 import { createSeededRandom } from '../../../src/world/simulated/random.ts';
 import type { RegisterAnswer, RegisterCall } from '../history/register.ts';
 import { DATACENTER, type SimulatedServer } from './server.ts';
@@ -64,7 +65,7 @@ export async function optionsOf(
 ): Promise<{ RequireConsistent: boolean }> {
   await server.host.thawed();
   if (mode === 'default' && server.consensus?.view().role !== 'leader') {
-    throw new Error('node is not the leader');
+    throw stackless(() => new Error('node is not the leader'));
   }
   return { RequireConsistent: mode === 'consistent' };
 }
