@@ -81,11 +81,17 @@ export interface FramePlace {
 }
 
 export function encodeFrame(records: readonly LogRecord[], place: FramePlace): Buffer {
-  const parts = records.flatMap(encodeRecord);
-  const length = parts.reduce((sum, part) => sum + part.length, 1);
+  const bodies = records.map(bodyOf);
+  const length = bodies.reduce((sum, body) => sum + RECORD_HEADER_BYTES + body.length, 1);
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + length);
   let at = FRAME_HEADER_BYTES;
-  for (const part of parts) at += part.copy(frame, at);
+  for (const [number, body] of bodies.entries()) {
+    frame.writeUInt32BE(body.length, at);
+    frame.writeUInt32BE(crc32(body), at + 4);
+    frame[at + 8] = records[number]?.kind === 'entry' ? 0 : 1;
+    frame.set(body, at + RECORD_HEADER_BYTES);
+    at += RECORD_HEADER_BYTES + body.length;
+  }
   frame[at] = FRAME_END;
   const payload = frame.subarray(FRAME_HEADER_BYTES);
   FRAME_MAGIC.copy(frame);
@@ -98,16 +104,10 @@ export function encodeFrame(records: readonly LogRecord[], place: FramePlace): B
   return frame;
 }
 
-function encodeRecord(record: LogRecord): readonly Buffer[] {
-  const body =
-    record.kind === 'entry'
-      ? encode(LogEntry, record.entry)
-      : encode(Reset, { Index: record.at.index, Term: record.at.term });
-  const header = Buffer.alloc(RECORD_HEADER_BYTES);
-  header.writeUInt32BE(body.length, 0);
-  header.writeUInt32BE(crc32(body), 4);
-  header[8] = record.kind === 'entry' ? 0 : 1;
-  return [header, body];
+function bodyOf(record: LogRecord): Buffer {
+  return record.kind === 'entry'
+    ? encode(LogEntry, record.entry)
+    : encode(Reset, { Index: record.at.index, Term: record.at.term });
 }
 
 /** Records of a sound frame one by one, and in the end why another cannot be read, if so. */

@@ -157,15 +157,13 @@ export class Peer {
   }
 }
 
-/** Bytes of requests that go to several peers. */
-const encodings = new WeakMap<RaftRequest['body'], Buffer>();
+/** The request that was encoded last: what goes to several peers goes to one right after the other. */
+let latest: { readonly body: RaftRequest['body']; readonly bytes: Buffer } | undefined;
 
 function encodedOnce(request: RaftRequest): Buffer {
-  const known = encodings.get(request.body);
-  if (known !== undefined) return known;
-  const bytes = encodeRequest(request);
-  encodings.set(request.body, bytes);
-  return bytes;
+  const { body } = request;
+  if (latest?.body !== body) latest = { body, bytes: encodeRequest(request) };
+  return latest.bytes;
 }
 
 function snapshotRequest(
