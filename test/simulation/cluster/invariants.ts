@@ -5,20 +5,26 @@
 
 import type { LogPoint } from '../../../machines/raft/log-view.ts';
 import type { RaftNode } from '../../../machines/raft/node.ts';
-import type { LogEntry } from '../../../src/wire/raft/log-entry.ts';
+import { ENTRY_TYPE, type LogEntry } from '../../../src/wire/raft/log-entry.ts';
 import { Quorums } from './quorums.ts';
 import type { SimulatedServer } from './server.ts';
 import { SafetyViolation } from './violation.ts';
 
+/** What an entry says, kept apart from whatever becomes of the bytes in a server. */
+interface Content {
+  readonly type: number;
+  readonly data: Buffer;
+}
+
 /** An entry as the first server to have it had it. */
 interface KnownEntry {
-  readonly data: string;
+  readonly content: Content;
   readonly termBefore: number | undefined;
 }
 
 interface CommittedEntry {
   readonly term: number;
-  readonly data: string;
+  readonly content: Content;
   /** Of the leader that committed it. */
   readonly inTerm: number;
 }
@@ -67,7 +73,7 @@ export class Invariants {
   /** Commands on their way to the state machine. */
   delivered({ id }: SimulatedServer, message: Delivered): void {
     if (message.type !== 'entries.committed' || message.entries === undefined) return;
-    for (const { index, data } of message.entries) this.#applied(id, index, textOf(data));
+    for (const { index, data } of message.entries) this.#applied(id, index, data);
   }
 
   /** I6: what was promised outlives the process. A server without its disk has another id. */
@@ -152,11 +158,10 @@ export class Invariants {
       // The first entries of a group are written by each for itself.
       if (entry.Term <= 1) return;
       const key = `${index}@${entry.Term}`;
-      const data = contentOf(entry);
       const termBefore = log.termAt(index - 1);
       const known = this.#entries.get(key);
-      if (known === undefined) this.#entries.set(key, { data, termBefore });
-      else if (known.data !== data) throw new SafetyViolation(`I3: two entries are ${key}`);
+      if (known === undefined) this.#entries.set(key, { content: contentOf(entry), termBefore });
+      else if (!says(entry, known.content)) throw new SafetyViolation(`I3: two entries are ${key}`);
       else if (differ(known.termBefore, termBefore)) {
         throw new SafetyViolation(
           `I3: ${key} stands behind terms ${known.termBefore}, ${termBefore}`,
@@ -188,19 +193,20 @@ export class Invariants {
   #commit(id: string, node: RaftNode, index: number): void {
     const entry = node.log.entryAt(index);
     if (entry === undefined) return;
-    const data = contentOf(entry);
     const known = this.#committed.get(index);
     if (known === undefined) {
-      this.#committed.set(index, { term: entry.Term, data, inTerm: node.term });
+      const inTerm = node.term;
+      this.#committed.set(index, { content: contentOf(entry), term: entry.Term, inTerm });
       this.#commitMax = Math.max(this.#commitMax, index);
-    } else if (known.term !== entry.Term || (known.data !== data && entry.Term > 1)) {
+    } else if (known.term !== entry.Term || (entry.Term > 1 && !says(entry, known.content))) {
       throw new SafetyViolation(`I5: ${id} commits another entry at ${index} than was committed`);
     }
   }
 
   /** I5 and I10: in order, once in a life, and only what is committed. */
-  #applied(id: string, index: number, data: string): void {
-    if (this.#committed.get(index)?.data !== `0:${data}`) {
+  #applied(id: string, index: number, data: Uint8Array): void {
+    const committed = this.#committed.get(index)?.content;
+    if (committed?.type !== ENTRY_TYPE.command || !committed.data.equals(data)) {
       throw new SafetyViolation(`I5: ${id} applied at ${index} what was not committed there`);
     }
     if (index <= (this.#appliedThrough.get(id) ?? 0)) {
@@ -216,12 +222,12 @@ function neverLess(id: string, what: string, before: number, after: number): voi
   throw new SafetyViolation(`I6: ${what} of ${id} fell from ${before} to ${after}`);
 }
 
-function contentOf(entry: LogEntry): string {
-  return `${entry.Type}:${textOf(entry.Data ?? NOTHING)}`;
+function contentOf(entry: LogEntry): Content {
+  return { type: entry.Type, data: Buffer.from(entry.Data ?? NOTHING) };
 }
 
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+function says(entry: LogEntry, { type, data }: Content): boolean {
+  return entry.Type === type && data.equals(entry.Data ?? NOTHING);
 }
 
 function differ(a: number | undefined, b: number | undefined): boolean {
