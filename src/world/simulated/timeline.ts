@@ -10,6 +10,9 @@ export interface Due {
   fire: (() => void) | undefined;
 }
 
+/** More of what is cancelled than of what is due goes; fewer than these are not worth the while. */
+const CANCELLED_MAX = 64;
+
 export class Timeline {
   /** Milliseconds since the start of the simulation, with fractions. */
   nowMs = 0;
@@ -38,7 +41,7 @@ export class Timeline {
     if (due.fire === undefined) return;
     due.fire = undefined;
     this.#cancelled++;
-    if (this.#cancelled > 1000 && this.#cancelled > this.#heap.length / 2) this.#sweep();
+    if (this.#cancelled > CANCELLED_MAX && this.#cancelled > this.#heap.length / 2) this.#sweep();
   }
 
   /** When the next thing is due; `undefined` when nothing is. */
@@ -66,7 +69,8 @@ export class Timeline {
   }
 
   #sweep(): void {
-    this.#heap = this.#heap.filter((due) => due.fire).sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#heap = this.#heap.filter((due) => due.fire);
+    for (let place = this.#heap.length >> 1; place > 0; place--) this.#down(place - 1);
     this.#cancelled = 0;
   }
 
