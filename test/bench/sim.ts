@@ -1,11 +1,11 @@
 /** How fast servers are simulated (sim/measure.ts), bundled as `npm run sim` bundles its workers. */
 
 import { spawnSync } from 'node:child_process';
-import { bundleProgram, YOUNG_SPACE } from '../support/bundle.ts';
+import { bundleProgram, COLLECTION } from '../support/bundle.ts';
 
 const bundle = bundleProgram('test/bench/sim/measure.ts');
 try {
-  const args = [...YOUNG_SPACE, bundle.path];
+  const args = [...COLLECTION, bundle.path];
   process.exitCode = spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1;
 } finally {
   bundle.remove();

@@ -1,7 +1,7 @@
 /** Processes that play seeds side by side. */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { bundleProgram, YOUNG_SPACE } from '../support/bundle.ts';
+import { bundleProgram, COLLECTION } from '../support/bundle.ts';
 import type { FailedRun, SeedResult } from './report.ts';
 import type { Order, Word } from './worker.ts';
 
@@ -50,7 +50,7 @@ function employ(
   told: (result: SeedResult | FailedRun) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child: ChildProcess = fork(program, { execArgv: [...YOUNG_SPACE] });
+    const child: ChildProcess = fork(program, { execArgv: [...COLLECTION] });
     const more = (): void => {
       const order = take();
       if (order === undefined) child.disconnect();

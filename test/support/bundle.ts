@@ -13,9 +13,10 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
  * For `node`: what dies young is collected seldom and all at once. A step of a simulation leaves
- * kilobytes, and nearly nothing that is needed after it.
+ * kilobytes, and nearly nothing that is needed after it. The thread that works collects it itself:
+ * there is a process for each core, and helpers that wake for so little only take turns from them.
  */
-export const YOUNG_SPACE = ['--max-semi-space-size=64'] as const;
+export const COLLECTION = ['--max-semi-space-size=64', '--single-threaded-gc'] as const;
 
 export interface Bundle {
   readonly path: string;
