@@ -7,6 +7,11 @@ export const APPEND_BYTES_MAX = 1024 * 1024;
 /** AppendEntries on their way to one follower; more wait in the log. */
 export const IN_FLIGHT_MAX = 128;
 /**
+ * AppendEntries sent to one follower at once: 512 entries, 2 to 4 ms to encode. What else may be on
+ * its way follows turn by turn, so that catching up stalls neither those who send nor who receive.
+ */
+export const SENT_AT_ONCE_MAX = 8;
+/**
  * Entries handed to the state machine at once. Batches follow each other until a turn of the event
  * loop is over, so that one is to be a small part of it: 2 to 4 ms when no cache is warm.
  */

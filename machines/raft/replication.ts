@@ -8,6 +8,7 @@ import {
   BACKOFF_ROUNDS_MAX,
   COMMIT_TIMEOUT_MS,
   IN_FLIGHT_MAX,
+  SENT_AT_ONCE_MAX,
 } from './limits.ts';
 import type { Leadership, PeerAnswer, Progress, RaftNode } from './node.ts';
 import { becomeFollower } from './roles.ts';
@@ -52,8 +53,9 @@ function nextHeartbeatAtMs(step: Step): number {
 function pump(step: Step, peer: Progress, idleAtMs: number): void {
   const { node } = step;
   if (peer.mode === 'snapshot' || node.nowMs < peer.retryAtMs) return;
-  const windowMax = peer.mode === 'probe' ? 1 : IN_FLIGHT_MAX;
-  while (peer.inFlight < windowMax) {
+  const windowMax = windowOf(peer);
+  const inFlightMax = Math.min(windowMax, peer.inFlight + SENT_AT_ONCE_MAX);
+  while (peer.inFlight < inFlightMax) {
     const due = node.nowMs >= peer.appendAtMs && peer.inFlight === 0;
     if (peer.next > node.log.lastIndex && !due) return;
     const prevTerm = node.log.termAt(peer.next - 1);
@@ -64,6 +66,10 @@ function pump(step: Step, peer: Progress, idleAtMs: number): void {
     sendAppend(step, peer, prevTerm);
     peer.appendAtMs = idleAtMs;
   }
+}
+
+function windowOf(peer: Progress): number {
+  return peer.mode === 'probe' ? 1 : IN_FLIGHT_MAX;
 }
 
 function sendAppend(step: Step, peer: Progress, prevTerm: number): void {
@@ -328,12 +334,14 @@ function transferFailed(
 }
 
 /** When the leader has something to send next, if nothing happens before. */
-export function nextSendAtMs(leadership: Leadership): number {
+export function nextSendAtMs({ log, nowMs }: RaftNode, leadership: Leadership): number {
   let next = Number.POSITIVE_INFINITY;
   for (const peer of leadership.progress.values()) {
     if (!peer.heartbeatInFlight) next = Math.min(next, peer.heartbeatAtMs);
     if (peer.mode === 'snapshot') continue;
     if (peer.inFlight === 0) next = Math.min(next, Math.max(peer.appendAtMs, peer.retryAtMs));
+    const moreToSend = peer.next <= log.lastIndex && peer.inFlight < windowOf(peer);
+    if (moreToSend) next = Math.min(next, Math.max(nowMs, peer.retryAtMs));
   }
   return next;
 }

@@ -423,7 +423,7 @@ function armClock(step: Step): void {
     atMs = Math.min(atMs, node.electionAtMs);
   } else {
     const { transfer } = node.leadership;
-    atMs = Math.min(atMs, leaseEndsAtMs(node), nextSendAtMs(node.leadership));
+    atMs = Math.min(atMs, leaseEndsAtMs(node), nextSendAtMs(node, node.leadership));
     if (transfer !== undefined) atMs = Math.min(atMs, transfer.deadlineMs);
   }
   step.effects.push({ type: 'clock.arm', atMs });

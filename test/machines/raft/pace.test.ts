@@ -1,8 +1,14 @@
-/** When a leader sends what nobody has asked for: heartbeats, and news of what is committed. */
+/** When a leader sends, and how much at once. */
 
 import { describe, expect, it } from 'vitest';
-import { COMMIT_TIMEOUT_MS } from '../../../machines/raft/limits.ts';
+import {
+  APPEND_ENTRIES_MAX,
+  COMMIT_TIMEOUT_MS,
+  IN_FLIGHT_MAX,
+  SENT_AT_ONCE_MAX,
+} from '../../../machines/raft/limits.ts';
 import type { Progress, RaftNode } from '../../../machines/raft/node.ts';
+import { stepNode } from '../../../machines/raft/step.ts';
 import { answered, elected } from '../../support/raft/scenes.ts';
 
 function progressOf(on: RaftNode, id: string): Progress {
@@ -62,5 +68,37 @@ describe('the pace of a leader', () => {
     expect(again.commitSent).toBe(told.commitIndex);
     expect(again.appendAtMs).toBeGreaterThanOrEqual(atMs + heartbeatMs);
     expect(again.appendAtMs).toBeLessThan(atMs + 2 * heartbeatMs);
+  });
+});
+
+describe('a leader that brings a follower up to date', () => {
+  const missed = (IN_FLIGHT_MAX + 2 * SENT_AT_ONCE_MAX) * APPEND_ENTRIES_MAX;
+  const led = elected([1, ...Array<number>(missed).fill(2)], 3);
+  const { epoch } = progressOf(led, 'b');
+  const answer = { kind: 'append', sentAtMs: led.nowMs, prevIndex: led.log.lastIndex - 1 };
+  const header = { ProtocolVersion: 3, ID: 'b', Addr: 'b:8300', Term: led.term };
+  const lacking = { ...header, LastLog: 1, Success: false, NoRetryBackoff: true };
+  const probed = answered(led, 'b', { ...answer, epoch, lastIndex: 0, response: lacking });
+  /** `b` has what it was asked about, and lacks the rest. */
+  const found = answered(probed, 'b', {
+    ...answer,
+    epoch: progressOf(probed, 'b').epoch,
+    lastIndex: 1 + APPEND_ENTRIES_MAX,
+    response: { ...lacking, Success: true },
+  });
+
+  it('sends a few appends at once, and the others turn by turn until enough are on their way', () => {
+    expect(progressOf(found, 'b').inFlight).toBe(SENT_AT_ONCE_MAX);
+    let turns = 0;
+    for (let on = found; progressOf(on, 'b').inFlight < IN_FLIGHT_MAX; turns++) {
+      const { node, effects } = stepNode(on, { type: 'clock.reached', nowMs: on.nowMs, wallMs: 0 });
+      const inFlight = progressOf(on, 'b').inFlight + SENT_AT_ONCE_MAX;
+      expect(progressOf(node, 'b').inFlight).toBe(inFlight);
+      const armed = effects.find((effect) => effect.type === 'clock.arm');
+      if (inFlight < IN_FLIGHT_MAX) expect(armed?.atMs).toBe(on.nowMs);
+      else expect(armed?.atMs).toBeGreaterThan(on.nowMs);
+      on = node;
+    }
+    expect(turns).toBe(IN_FLIGHT_MAX / SENT_AT_ONCE_MAX - 1);
   });
 });
