@@ -122,10 +122,13 @@ class Restorer {
   /** The header, then types and bodies in turn: a type below 128 is a msgpack value of its own. */
   #value(bytes: Buffer): boolean {
     try {
-      const reader = new MsgpackReader(bytes);
-      if (this.#lastIndex === null) this.#lastIndex = SnapshotHeader.decode(reader).LastIndex;
-      else if (this.#type === undefined) this.#type = bytes[0];
-      else this.#readRecord(this.#type, reader, this.#lastIndex);
+      if (this.#lastIndex === null) {
+        this.#lastIndex = SnapshotHeader.decode(new MsgpackReader(bytes)).LastIndex;
+      } else if (this.#type === undefined) {
+        this.#type = bytes[0];
+      } else {
+        this.#readRecord(this.#type, new MsgpackReader(bytes), this.#lastIndex);
+      }
       if (this.#type !== undefined) refuseForeignType(this.#type);
     } catch (error) {
       if (!(error instanceof IncompleteError) && !(error instanceof MalformedError)) throw error;
