@@ -25,7 +25,7 @@ import { SnapshotStore } from './snapshot-store.ts';
 import { StableStore } from './stable-store.ts';
 
 /** A frame holds no more, so that it is encoded, and read again, within a few milliseconds. */
-const FRAME_RECORDS_MAX = 2048;
+const FRAME_RECORDS_MAX = 1024;
 const FRAME_BYTES_MAX = 4 * 1024 * 1024;
 /** Waits between attempts to write to a disk that refuses. */
 const RETRY_MIN_MS = 100;
