@@ -24,6 +24,8 @@ const VALUE = Buffer.alloc(100, 0x76);
 /** Commands behind the snapshot that a restart has to read again. */
 const TAIL = 10_000;
 const LOOK_EVERY_MS = 20;
+/** Time for what a forced collection leaves to be swept, or those who allocate next sweep it. */
+const SWEEP_MS = 2_000;
 
 const world = createNodeWorld();
 
@@ -119,11 +121,12 @@ async function write(
 }
 
 /** Buffers that one collection finds dead are told as gone by the next. */
-function usedBytes(): number {
+async function usedBytes(): Promise<number> {
   setFlagsFromString('--expose_gc');
   const collect = runInNewContext('gc') as () => void;
   collect();
   collect();
+  await new Promise((resolve) => setTimeout(resolve, SWEEP_MS));
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
@@ -141,10 +144,10 @@ async function main(): Promise<void> {
     const self = { suffrage: 'voter', id: leader.id, address: leader.address } as const;
     await leader.consensus.bootstrap({ servers: [self] });
     await until(() => leader.consensus.view().role === 'leader');
-    const beforeBytes = usedBytes();
+    const beforeBytes = await usedBytes();
     await measured(`${PAIRS} writes, ${CALLERS} callers`, () => write(leader, 0, PAIRS));
     await measured('snapshot', () => leader.consensus.snapshot());
-    const heldBytes = usedBytes() - beforeBytes;
+    const heldBytes = (await usedBytes()) - beforeBytes;
     const each = Math.round(heldBytes / PAIRS);
     process.stdout.write(`memory: ${megabytes(heldBytes)}, ${each} bytes a pair\n`);
     const { size } = await measured('snapshot while 64 callers write', async () => {
@@ -165,7 +168,7 @@ async function main(): Promise<void> {
     await follower.stop();
     await write(leader, 0, TAIL);
     await leader.stop();
-    usedBytes();
+    await usedBytes();
     const again = await measured(`restart: snapshot and log of ${TAIL}`, async () => {
       const server = await startStateServer(at('s1', 18_311));
       await until(() => server.consensus.view().role === 'leader');
