@@ -421,10 +421,12 @@ export class RaftBinding {
       return known;
     }
     const { world, self, dial } = this.#deps;
+    const settings = this.#host.node()?.settings;
     const peer = new Peer(server, {
       clock: world.clock,
       self,
       dial,
+      ...(settings && { controlTimeoutMs: settings.heartbeatTimeoutMs }),
       newestSnapshot: () => this.#snapshotToSend(),
       answered: (answer) => this.#answered(server.id, answer),
     });

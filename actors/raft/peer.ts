@@ -34,6 +34,8 @@ export interface PeerOptions {
   readonly clock: Clock;
   readonly self: { readonly id: string; readonly address: string };
   readonly dial: RaftDial;
+  /** For heartbeats and votes: an answer that takes longer comes too late to keep or win a leader. */
+  readonly controlTimeoutMs?: number;
   newestSnapshot(): Promise<StoredSnapshot>;
   answered(answer: PeerAnswer): void;
 }
@@ -53,7 +55,8 @@ export class Peer {
     this.#options = options;
     this.#lane = { clock: options.clock, dial: () => options.dial(this.server) };
     this.#appends = new Lane(this.#lane);
-    this.#control = new Lane(this.#lane);
+    const { controlTimeoutMs: timeoutMs } = options;
+    this.#control = new Lane({ ...this.#lane, ...(timeoutMs !== undefined && { timeoutMs }) });
   }
 
   send(message: PeerMessage): void {
@@ -75,6 +78,7 @@ export class Peer {
     const lane = message.kind === 'append' ? this.#appends : this.#control;
     lane.send({
       rpc: request.rpc,
+      term: message.term,
       encode: () => encodedOnce(request),
       answered: (body) => {
         const stranger = this.#strangerIn(body);
@@ -113,7 +117,7 @@ export class Peer {
     this.#preVote?.cancel();
     this.#preVote = askPreVote(
       this.#lane,
-      request,
+      { term, request },
       (response) => this.#answered({ kind, term, response }),
       (error) => this.#failed(message, error),
     );

@@ -21,13 +21,14 @@ export interface PreVote {
  */
 export function askPreVote(
   options: LaneOptions,
-  request: RaftRequest,
+  { term, request }: { readonly term: number; readonly request: RaftRequest },
   told: (response: RequestPreVoteResponse | undefined) => void,
   failed: (error: Error) => void,
 ): PreVote {
   const lane = new Lane(options);
   lane.send({
     rpc: request.rpc,
+    term,
     encode: () => encodeRequest(request),
     answered: (body) => {
       lane.close();

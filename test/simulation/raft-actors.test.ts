@@ -269,6 +269,50 @@ describe('a leader whose snapshots are damaged', () => {
   });
 });
 
+/**
+ * Two of three are left, and the one that led has to win when it has an entry that the other lacks.
+ * Their connections look well and are not: what was lost on them is repeated seconds later.
+ */
+describe.each(['both', 'to the follower', 'to the leader'] as const)(
+  'a partition that heals, cut %s',
+  (cut) => {
+    it.each([2_000, 3_500, 7_000])('after %i ms holds up no election', async (partedMs) => {
+      const cluster = await founded(3);
+      const { simulation, members } = cluster;
+      const leader = cluster.leader() as Member;
+      const [follower, other] = members.filter((member) => member !== leader) as [Member, Member];
+      cluster.end(other, 'kill');
+      const ends = [leader.host.name, follower.host.name] as const;
+      const [from, to] = cut === 'to the leader' ? [ends[1], ends[0]] : ends;
+      simulation.network.partition(from, to, cut === 'both' ? 'both' : 'there');
+      cluster.propose();
+      await simulation.run(partedMs);
+      expect(cluster.leader()).toBe(undefined);
+      simulation.network.heal();
+      const healedMs = simulation.nowMs;
+      await simulation.runUntil(() => cluster.leader() !== undefined, 60_000);
+      cluster.propose();
+      await simulation.runUntil(() => cluster.acknowledged.includes('p1'), 60_000);
+      // The longest time between two questions who would vote, and what little the rest takes.
+      expect(simulation.nowMs - healedMs).toBeLessThan(2_200);
+    });
+  },
+);
+
+it('a follower that was cut off hears its leader soon after', async () => {
+  const cluster = await founded(3);
+  const { simulation, members } = cluster;
+  const leader = cluster.leader() as Member;
+  const follower = members.find((member) => member !== leader) as Member;
+  simulation.network.isolate(follower.host.name);
+  await simulation.run(7_000);
+  expect(follower.node?.consensus.view().leader).toBe(undefined);
+  simulation.network.heal();
+  const led = () => follower.node?.consensus.view().leader?.address === leader.address;
+  // A timeout of one heartbeat, and the pause after many.
+  await simulation.runUntil(led, 1_600);
+});
+
 describe('raft actors under faults', () => {
   it(`lose nothing that was acknowledged, ${SEEDS} seeds from ${FIRST_SEED}`, async () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
