@@ -4,6 +4,7 @@ import type { AnyStateMachine } from 'xstate';
 import { agentMachine } from './agent/agent.ts';
 import { autoEncryptMachine } from './agent/auto-encrypt.ts';
 import { coordinateSenderMachine } from './agent/coordinate-sender.ts';
+import { httpDoorMachine } from './agent/http-door.ts';
 import { localServicesMachine } from './agent/local-services.ts';
 import { demoMachine } from './demo/demo.ts';
 import { configReplicatorMachine } from './federation/config-replicator.ts';
@@ -40,6 +41,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   localServicesMachine,
   coordinateSenderMachine,
   autoEncryptMachine,
+  httpDoorMachine,
   poolMachine,
   serverMachine,
   fsmMachine,

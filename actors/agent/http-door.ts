@@ -1,12 +1,16 @@
 /** The HTTP door as an actor: listens on all client addresses while it lives. */
 
-import { fromCallback } from 'xstate';
+import { DRAIN_LIMIT_MS, httpDoorMachine } from '../../machines/agent/http-door.ts';
+import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import { textOf } from '../../src/error-text.ts';
 import type { HttpContext } from '../../src/http/context.ts';
 import { type HttpListener, listenHttp } from '../../src/http/listen.ts';
 import { HTTP_ROUTE_TABLE } from '../../src/http/routes.ts';
 import type { Log } from '../../src/log.ts';
 import { timedRequests } from './agent-metrics.ts';
+
+/** The door ends by itself before its supervisor would end it by force. */
+const SHUTDOWN_SLACK_MS = 500;
 
 export interface HttpDoorDeps {
   readonly addresses: readonly string[];
@@ -42,12 +46,30 @@ export async function openHttpDoor(deps: HttpDoorDeps): Promise<readonly HttpLis
   return opened;
 }
 
-/** Keeps the door open for as long as it is not stopped. */
-export function createHttpDoorActor(listeners: readonly HttpListener[], cache: { close(): void }) {
-  return fromCallback(() => () => {
-    cache.close();
-    void closeAll(listeners);
+/** Keeps the door open until it is told to shut. */
+export function httpDoorSpec(
+  listeners: readonly HttpListener[],
+  cache: { close(): void },
+): ChildSpec {
+  const logic = httpDoorMachine.provide({
+    actions: {
+      drain: ({ self }) => {
+        void Promise.all(listeners.map((listener) => listener.drain())).then(() => {
+          if (self.getSnapshot().status === 'active') self.send({ type: 'drain.finished' });
+        });
+      },
+      cut: () => {
+        cache.close();
+        void closeAll(listeners);
+      },
+    },
   });
+  return {
+    id: 'http-door',
+    logic,
+    restart: 'permanent',
+    shutdownMs: DRAIN_LIMIT_MS + SHUTDOWN_SLACK_MS,
+  };
 }
 
 async function closeAll(listeners: readonly HttpListener[]): Promise<void> {

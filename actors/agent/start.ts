@@ -29,7 +29,7 @@ import { coordinateParts } from './coordinate-sender.ts';
 import { createAgentActor } from './coordinator.ts';
 import type { Foundation } from './foundation.ts';
 import { handOver } from './hand-over.ts';
-import { createHttpDoorActor, openHttpDoor } from './http-door.ts';
+import { httpDoorSpec, openHttpDoor } from './http-door.ts';
 import { joinParts } from './join-parts.ts';
 import { leavePools } from './leave.ts';
 import { localParts } from './local-parts.ts';
@@ -177,8 +177,7 @@ async function doorSpec({ plan, log }: Foundation, context: HttpContext): Promis
           context,
           log: log.child('http'),
         });
-  const logic = createHttpDoorActor(listeners, context.cache);
-  return { id: 'http-door', logic, restart: 'permanent', shutdownMs: 0 };
+  return httpDoorSpec(listeners, context.cache);
 }
 
 async function openInspector(

@@ -3,6 +3,7 @@
  * bytes; everything else is decided by `serveRequest`.
  */
 
+import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { promisify } from 'node:util';
@@ -28,6 +29,11 @@ const TOO_MANY =
 
 export interface HttpListener {
   readonly endpoint: Endpoint;
+  /**
+   * Takes no connections any more and lets requests that are under way be answered; those that wait
+   * for news are answered at once. Resolves when no connection is left.
+   */
+  drain(): Promise<void>;
   /** Stops listening and drops all connections. */
   close(): Promise<void>;
 }
@@ -41,10 +47,15 @@ export interface ListenOptions<Context> extends ServeOptions {
 
 /** Rejects when the address cannot be used (`EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`). */
 export async function listenHttp<Context>(options: ListenOptions<Context>): Promise<HttpListener> {
+  const closing = new AbortController();
+  // Each of those who wait listens.
+  setMaxListeners(0, closing.signal);
   const server = createServer(
     { maxHeaderSize: HEADER_BYTES_MAX, keepAlive: true, requestTimeout: 0 },
     (incoming, outgoing) => {
-      exchange(incoming, outgoing, options).catch((error) => outgoing.destroy(error as Error));
+      exchange(incoming, outgoing, closing.signal, options).catch((error) =>
+        outgoing.destroy(error as Error),
+      );
     },
   );
   const clients = new ClientCount(options.connectionsPerClientMax ?? CONNECTIONS_PER_CLIENT_MAX);
@@ -57,13 +68,19 @@ export async function listenHttp<Context>(options: ListenOptions<Context>): Prom
     });
   });
   const bound = server.address() as AddressInfo;
+  // Once all connections are gone; those without a request are closed at once.
+  const closed = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
   return {
     endpoint: { address: bound.address, port: bound.port },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    drain: () => {
+      closing.abort(new Error('the agent is shutting down'));
+      return closed();
+    },
+    close: () => {
+      const gone = closed();
+      server.closeAllConnections();
+      return gone;
+    },
   };
 }
 
@@ -95,6 +112,7 @@ class ClientCount {
 async function exchange<Context>(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  closing: AbortSignal,
   options: ListenOptions<Context>,
 ): Promise<void> {
   const gone = new AbortController();
@@ -102,8 +120,9 @@ async function exchange<Context>(
     if (!outgoing.writableFinished) gone.abort(new Error('client disconnected'));
   });
   incoming.on('error', () => gone.abort(new Error('client disconnected')));
-  const raw = toRawRequest(incoming, gone.signal);
+  const raw = toRawRequest(incoming, gone.signal, closing);
   const answer = await serveRequest(raw, options.table, options.context, options);
+  if (closing.aborted) outgoing.shouldKeepAlive = false;
   if (answer.chunks !== undefined) {
     await writeChunks(outgoing, answer, answer.chunks).catch((error) => {
       // Cut off, it does not look whole to the client. One who left has not asked for a report.
@@ -113,10 +132,14 @@ async function exchange<Context>(
     return;
   }
   if (outgoing.destroyed) return;
-  await write(incoming, outgoing, answer);
+  await write(incoming, outgoing, closing, answer);
 }
 
-function toRawRequest(incoming: IncomingMessage, signal: AbortSignal): RawRequest {
+function toRawRequest(
+  incoming: IncomingMessage,
+  signal: AbortSignal,
+  closing: AbortSignal,
+): RawRequest {
   const headers: Record<string, string | undefined> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
     headers[name] = Array.isArray(value) ? value.join(', ') : value;
@@ -129,6 +152,7 @@ function toRawRequest(incoming: IncomingMessage, signal: AbortSignal): RawReques
     headers,
     remoteAddress: incoming.socket.remoteAddress ?? '',
     signal,
+    closing,
     contentLength: length === undefined ? null : Number(length),
     body: () => {
       body ??= readBody(incoming);
@@ -196,11 +220,12 @@ async function writeChunks(
 async function write(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  closing: AbortSignal,
   answer: HttpAnswer,
 ): Promise<void> {
   setHead(outgoing, answer);
   if (answer.stream !== undefined) {
-    writeOn(incoming, outgoing, answer.stream);
+    writeOn(incoming, outgoing, closing, answer.stream);
     return;
   }
   const body = answer.body ?? '';
@@ -217,8 +242,13 @@ async function write(
   if (!incoming.complete) incoming.resume();
 }
 
-/** Passes on what a stream sends until the client leaves. Each piece goes out at once. */
-function writeOn(incoming: IncomingMessage, outgoing: ServerResponse, stream: AnswerStream): void {
+/** Passes on what a stream sends until the client leaves or the door closes, each piece at once. */
+function writeOn(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  closing: AbortSignal,
+  stream: AnswerStream,
+): void {
   const packed = acceptsGzip(incoming) ? createGzip({ flush: constants.Z_SYNC_FLUSH }) : null;
   if (packed !== null) {
     outgoing.setHeader('Content-Encoding', 'gzip');
@@ -229,7 +259,13 @@ function writeOn(incoming: IncomingMessage, outgoing: ServerResponse, stream: An
   const end = stream((text) => {
     if (outgoing.writableLength + target.writableLength < STREAM_BYTES_MAX) target.write(text);
   });
+  const finish = (): void => {
+    target.end();
+  };
+  if (closing.aborted) finish();
+  else closing.addEventListener('abort', finish, { once: true });
   outgoing.once('close', () => {
+    closing.removeEventListener('abort', finish);
     end();
     packed?.destroy();
   });

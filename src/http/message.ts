@@ -13,6 +13,8 @@ export interface HttpRequest {
   readonly remoteAddress: string;
   /** Aborted when the client is gone: blocking queries then end. */
   readonly signal: AbortSignal;
+  /** Aborted when the door is about to close: who waits for news answers with what there is. */
+  readonly closing: AbortSignal;
   /** Length of the body by its header; `null` when it is chunked or unknown. */
   readonly contentLength: number | null;
   /** Reads the whole body; rejects with an HttpError (413) when it is beyond the limit of the door. */

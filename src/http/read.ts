@@ -12,6 +12,7 @@ import {
   readOptions,
 } from './options.ts';
 import { withErrorHeaders } from './serve.ts';
+import { whileOpen } from './wait.ts';
 
 const NS_PER_MS = 1e6;
 const WAIT_DEFAULT_MS = 300_000;
@@ -76,7 +77,7 @@ async function ask<Request extends QueryOptions, Reply extends QueryMeta>(
   if (read.cached === 'always' || (options.cache !== null && read.cached !== 'none')) {
     return askCache(http, context, read, request, options);
   }
-  const reply = await context.rpc.call(read.method, request, http.signal);
+  const reply = await answered(http, context, read.method, request);
   const tooStale =
     request.AllowStale &&
     request.MaxStaleDuration > 0 &&
@@ -84,6 +85,22 @@ async function ask<Request extends QueryOptions, Reply extends QueryMeta>(
   if (!tooStale) return { reply, headers: {} };
   const fresh = { ...request, AllowStale: false, MaxStaleDuration: 0 };
   return { reply: await context.rpc.call(read.method, fresh, http.signal), headers: {} };
+}
+
+/** A question that waits for news is asked again without waiting when the door is about to close. */
+async function answered<Request extends QueryOptions, Reply>(
+  http: HttpRequest,
+  { rpc }: HttpContext,
+  method: RpcMethod<Request, Reply>,
+  request: Request,
+): Promise<Reply> {
+  if (request.MinQueryIndex === 0) return rpc.call(method, request, http.signal);
+  try {
+    return await whileOpen(http, (over) => rpc.call(method, request, over));
+  } catch (error) {
+    if (http.signal.aborted || !http.closing.aborted) throw error;
+    return rpc.call(method, { ...request, MinQueryIndex: 0 }, http.signal);
+  }
 }
 
 async function askCache<Request extends QueryOptions, Reply extends QueryMeta>(
@@ -95,21 +112,23 @@ async function askCache<Request extends QueryOptions, Reply extends QueryMeta>(
 ): Promise<Asked<Reply>> {
   const wish = options.cache ?? { maxAgeMs: null, mustRevalidate: false };
   const plain = { ...request, MinQueryIndex: 0, MaxQueryTime: 0, AllowStale: true };
-  const cached = await context.cache.get<Reply>(
-    {
-      key: `${read.method.name} ${JSON.stringify(plain)}`,
-      wish,
-      minIndex: request.MinQueryIndex,
-      timeoutMs: waitMs(request.MaxQueryTime, context),
-      refresh: read.cached === 'offered' ? 'blocking' : 'none',
-      signal: http.signal,
-    },
-    async (minIndex, signal) => {
-      const waiting = { MinQueryIndex: minIndex, MaxQueryTime: WAIT_MAX_MS * NS_PER_MS };
-      const asked = read.cached === 'offered' ? { ...plain, ...waiting } : plain;
-      const value = await context.rpc.call(read.method, asked, signal);
-      return { value, index: value.Index };
-    },
+  const cached = await whileOpen(http, (signal) =>
+    context.cache.get<Reply>(
+      {
+        key: `${read.method.name} ${JSON.stringify(plain)}`,
+        wish,
+        minIndex: request.MinQueryIndex,
+        timeoutMs: waitMs(request.MaxQueryTime, context),
+        refresh: read.cached === 'offered' ? 'blocking' : 'none',
+        signal,
+      },
+      async (minIndex, refreshing) => {
+        const waiting = { MinQueryIndex: minIndex, MaxQueryTime: WAIT_MAX_MS * NS_PER_MS };
+        const asked = read.cached === 'offered' ? { ...plain, ...waiting } : plain;
+        const value = await context.rpc.call(read.method, asked, refreshing);
+        return { value, index: value.Index };
+      },
+    ),
   );
   return { reply: cached.value, headers: cacheHeaders(cached) };
 }

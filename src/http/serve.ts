@@ -92,6 +92,7 @@ function toRequest(raw: RawRequest, path: string, query: Query): HttpRequest {
     headers: raw.headers,
     remoteAddress: raw.remoteAddress,
     signal: raw.signal,
+    closing: raw.closing,
     contentLength: raw.contentLength,
     body: () => raw.body(),
     chunks: () => raw.chunks(),

@@ -26,6 +26,7 @@ async function put(entry: object, query = '') {
     headers: {},
     remoteAddress: '127.0.0.1',
     signal: new AbortController().signal,
+    closing: new AbortController().signal,
     contentLength: null,
     body: async () => Buffer.from(JSON.stringify(entry)),
     chunks: () => NO_ARCHIVE,

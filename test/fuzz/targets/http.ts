@@ -53,6 +53,7 @@ const query: Target = {
       headers: { 'cache-control': cacheControl, authorization: cacheControl },
       remoteAddress: '127.0.0.1',
       signal: AbortSignal.abort(),
+      closing: AbortSignal.abort(),
       contentLength: null,
       body: () => Promise.resolve(Buffer.alloc(0)),
       chunks: () => NO_ARCHIVE,

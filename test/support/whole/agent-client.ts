@@ -59,6 +59,7 @@ async function answerOf(
       headers: {},
       remoteAddress: '127.0.0.1',
       signal,
+      closing: new AbortController().signal,
       contentLength: body.length,
       body: async () => body,
       chunks: () => once(body),
