@@ -18,6 +18,7 @@ import {
 } from '../../src/wire/raft/messages.ts';
 import { encodeRequest, ResponseParser } from '../../src/wire/raft/transport.ts';
 import type { ByteStream, Clock } from '../../src/world/world.ts';
+import { WritePace } from '../../src/world/write-pace.ts';
 import { Lane, type LaneOptions, RPC_TIMEOUT_MS } from './lane.ts';
 import { askPreVote, type PreVote } from './pre-vote.ts';
 
@@ -223,7 +224,7 @@ class SnapshotExchange {
   #resolve: (body: InstallSnapshotResponse) => void = () => {};
   #reject: (error: Error) => void = () => {};
   #error: Error | undefined;
-  #drained: (() => void) | undefined;
+  readonly #pace = new WritePace();
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
@@ -243,7 +244,7 @@ class SnapshotExchange {
     parser.expect('install-snapshot');
     stream.listen({
       data: (chunk) => parser.feed(chunk),
-      drain: () => this.#wake(),
+      drain: () => this.#pace.drained(),
       end: () => this.fail(new Error('the peer has closed the connection')),
       closed: (error) => this.fail(error ?? new Error('the connection is closed')),
     });
@@ -252,21 +253,13 @@ class SnapshotExchange {
   fail(error: Error): void {
     this.#error ??= error;
     this.#reject(error);
-    this.#wake();
+    this.#pace.end();
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#error !== undefined) throw this.#error;
     if (this.#stream.write(chunk)) return;
-    await new Promise<void>((resolve) => {
-      this.#drained = resolve;
-    });
+    await this.#pace.room();
     if (this.#error !== undefined) throw this.#error;
-  }
-
-  #wake(): void {
-    const resume = this.#drained;
-    this.#drained = undefined;
-    resume?.();
   }
 }

@@ -5,6 +5,7 @@
 
 import http from 'node:http';
 import https from 'node:https';
+import { WritePace } from '../world/write-pace.ts';
 
 /** Where the agent's API is and how to talk to it. */
 export interface AgentAddress {
@@ -154,23 +155,13 @@ async function sendChunks(
   outgoing: http.ClientRequest,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  let over = false;
-  let writable = (): void => {};
-  outgoing.on('drain', () => writable());
-  for (const end of ['response', 'close'] as const) {
-    outgoing.once(end, () => {
-      over = true;
-      writable();
-    });
-  }
+  const pace = new WritePace();
+  outgoing.on('drain', () => pace.drained());
+  for (const end of ['response', 'close'] as const) outgoing.once(end, () => pace.end());
   try {
     for await (const chunk of chunks) {
-      if (over) break;
-      if (outgoing.write(chunk)) continue;
-      await new Promise<void>((resolve) => {
-        writable = resolve;
-        if (over) resolve();
-      });
+      if (pace.over) break;
+      if (!outgoing.write(chunk)) await pace.room();
     }
     outgoing.end();
   } catch (error) {

@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import type { Endpoint } from '../world/world.ts';
+import { WritePace } from '../world/write-pace.ts';
 import { type AnswerStream, type HttpAnswer, HttpError } from './message.ts';
 import type { RouteTable } from './router.ts';
 import { type RawRequest, type ServeOptions, serveRequest } from './serve.ts';
@@ -203,16 +204,12 @@ async function writeChunks(
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   setHead(outgoing, answer);
-  let writable = (): void => {};
-  outgoing.on('drain', () => writable());
-  outgoing.once('close', () => writable());
+  const pace = new WritePace();
+  outgoing.on('drain', () => pace.drained());
+  outgoing.once('close', () => pace.end());
   for await (const chunk of chunks) {
     if (outgoing.destroyed) return;
-    if (outgoing.write(chunk)) continue;
-    await new Promise<void>((resolve) => {
-      writable = resolve;
-      if (outgoing.destroyed) resolve();
-    });
+    if (!outgoing.write(chunk)) await pace.room();
   }
   outgoing.end();
 }

@@ -1,6 +1,7 @@
 /** Reads a byte stream as a sequence of chunks, and writes to it at the pace of its peer. */
 
 import type { ByteStream } from '../world/world.ts';
+import { WritePace } from '../world/write-pace.ts';
 import { STREAM_EOF } from './errors.ts';
 
 /** Bytes that arrive ahead of their reader; beyond, the stream is paused. */
@@ -13,9 +14,8 @@ export class StreamBytes implements AsyncIterable<Uint8Array> {
   #bytes = 0;
   #ended = false;
   #error: Error | undefined;
-  #closed = false;
   #arrived: (() => void) | undefined;
-  #writable: (() => void) | undefined;
+  readonly #pace = new WritePace();
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
@@ -30,17 +30,16 @@ export class StreamBytes implements AsyncIterable<Uint8Array> {
         this.#ended = true;
         this.#arrived?.();
       },
-      drain: () => this.#writable?.(),
+      drain: () => this.#pace.drained(),
       closed: (error) => this.#close(error),
     });
     stream.resume();
   }
 
   #close(error: Error | undefined): void {
-    this.#closed = true;
     if (!this.#ended) this.#error = error ?? new Error(STREAM_EOF);
     this.#arrived?.();
-    this.#writable?.();
+    this.#pace.end();
   }
 
   /** Throws when the stream is gone before its end. */
@@ -64,18 +63,13 @@ export class StreamBytes implements AsyncIterable<Uint8Array> {
 
   /** Resolves when the stream takes more. Rejects when it is gone. */
   async write(chunk: Uint8Array): Promise<void> {
-    if (!this.#closed && !this.#stream.write(chunk)) {
-      await new Promise<void>((resolve) => {
-        this.#writable = resolve;
-        if (this.#closed) resolve();
-      });
-    }
-    if (this.#closed) throw this.#error ?? new Error(STREAM_EOF);
+    if (!this.#pace.over && !this.#stream.write(chunk)) await this.#pace.room();
+    if (this.#pace.over) throw this.#error ?? new Error(STREAM_EOF);
   }
 
   /** Half-closes after what was written. */
   end(): void {
-    if (!this.#closed) this.#stream.end();
+    if (!this.#pace.over) this.#stream.end();
   }
 }
 

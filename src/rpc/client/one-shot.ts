@@ -6,6 +6,7 @@ import { decode, encode, tryDecode } from '../../wire/msgpack/schema.ts';
 import { encodeRequest } from '../../wire/rpc/headers.ts';
 import { ValueSplitter } from '../../wire/rpc/values.ts';
 import type { ByteStream, Clock } from '../../world/world.ts';
+import { WritePace } from '../../world/write-pace.ts';
 import type { Dialer } from '../dialer.ts';
 import { FAILED_TO_GET_CONN, GETTING_CLIENT, MAKING_CALL, STREAM_EOF } from '../errors.ts';
 import { RpcError, type RpcMethod } from '../method.ts';
@@ -80,8 +81,7 @@ export async function exchangeSnapshot(
 class SnapshotExchange {
   readonly answer: Promise<SnapshotResponse>;
   readonly #connection: ByteStream;
-  #over = false;
-  #writable: (() => void) | undefined;
+  readonly #pace = new WritePace();
 
   constructor(connection: ByteStream) {
     this.#connection = connection;
@@ -93,19 +93,15 @@ class SnapshotExchange {
   /** Sends at the pace of the peer; ends early when the peer has answered or is gone. */
   async send(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     for await (const chunk of chunks) {
-      if (this.#over) return;
-      if (this.#connection.write(chunk)) continue;
-      await new Promise<void>((resolve) => {
-        this.#writable = resolve;
-        if (this.#over) resolve();
-      });
+      if (this.#pace.over) return;
+      if (!this.#connection.write(chunk)) await this.#pace.room();
     }
   }
 
   #listen(resolve: (response: SnapshotResponse) => void, reject: (error: Error) => void): void {
     const connection = this.#connection;
     const refuse = (text: string): void => {
-      this.#finish();
+      this.#pace.end();
       reject(new RpcError(`failed to decode response: ${text}`));
       connection.destroy();
     };
@@ -118,7 +114,7 @@ class SnapshotExchange {
         }
         // The archive follows; its owner is not there yet.
         connection.pause();
-        this.#finish();
+        this.#pace.end();
         resolve(response.value);
         return false;
       },
@@ -127,17 +123,12 @@ class SnapshotExchange {
     connection.listen({
       data: (chunk) => {
         splitter.feed(chunk);
-        if (this.#over) connection.unshift(splitter.takeRest());
+        if (this.#pace.over) connection.unshift(splitter.takeRest());
       },
-      drain: () => this.#writable?.(),
+      drain: () => this.#pace.drained(),
       end: () => refuse(STREAM_EOF),
       closed: (error) => refuse(error?.message ?? STREAM_EOF),
     });
-  }
-
-  #finish(): void {
-    this.#over = true;
-    this.#writable?.();
   }
 }
 
