@@ -33,6 +33,7 @@ import { coordinateBatcherMachine } from './server/coordinate-batcher.ts';
 import { memberReconcilerMachine } from './server/member-reconciler.ts';
 import { serverMachine } from './server/server.ts';
 import { sessionTtlMachine } from './server/session-ttl.ts';
+import { tombstoneGcMachine } from './server/tombstone-gc.ts';
 import { supervisorMachine } from './supervisor.ts';
 
 export const ALL_MACHINES: readonly AnyStateMachine[] = [
@@ -50,6 +51,7 @@ export const ALL_MACHINES: readonly AnyStateMachine[] = [
   memberReconcilerMachine,
   connectCaMachine,
   sessionTtlMachine,
+  tombstoneGcMachine,
   coordinateBatcherMachine,
   alpnListenerMachine,
   connectionMachine,

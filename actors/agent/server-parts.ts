@@ -5,6 +5,7 @@
 
 import { receiversOf } from '../../machines/routes.ts';
 import type { BootstrapInput } from '../../machines/server/bootstrap.ts';
+import { TOMBSTONE_TIMES } from '../../machines/server/tombstone-gc.ts';
 import type { ChildSpec } from '../../machines/supervisor.types.ts';
 import type { Consensus } from '../../src/consensus/consensus.ts';
 import { textOf } from '../../src/error-text.ts';
@@ -41,6 +42,7 @@ import { createCoordinateBatcherActor } from '../server/coordinate-batcher.ts';
 import { createMemberReconcilerActor } from '../server/member-reconciler.ts';
 import { createServerActor } from '../server/server.ts';
 import { createSessionTtlActor } from '../server/session-ttl.ts';
+import { createTombstoneGcActor } from '../server/tombstone-gc.ts';
 import { autopilotDuty } from './autopilot-parts.ts';
 import { type ConsensusParts, consensusParts } from './consensus-parts.ts';
 import { endpointDeps } from './endpoint-deps.ts';
@@ -305,6 +307,12 @@ function dutySpecs(
     timers: raft.sessionTimers,
     sessions: () => sessions(raft.store.view()).result,
   });
+  const tombstoneGc = createTombstoneGcActor({
+    log: log.child('tombstone-gc'),
+    datacenter: plan.datacenter,
+    store: raft.store,
+    raftApply: raft.raftApply,
+  });
   const batcher = createCoordinateBatcherActor({
     log: log.child('coordinate-batcher'),
     raftApply: raft.raftApply,
@@ -314,6 +322,7 @@ function dutySpecs(
     permanent('raft-bootstrap', bootstrap, bootstrapInput(base)),
     permanent('member-reconciler', reconciler),
     permanent('session-ttl', sessionTtl),
+    permanent('tombstone-gc', tombstoneGc, TOMBSTONE_TIMES),
     permanent('coordinate-batcher', batcher),
   ];
 }

@@ -40,6 +40,13 @@ export const SERVER_ROUTES = [
   },
   { from: 'raft', type: 'leadership.lost', to: 'session-ttl', why: 'another one keeps them' },
   {
+    from: 'raft',
+    type: 'leadership.gained',
+    to: 'tombstone-gc',
+    why: 'the leader says when tombstones go',
+  },
+  { from: 'raft', type: 'leadership.lost', to: 'tombstone-gc', why: 'another one says it' },
+  {
     from: 'server',
     type: 'coordinates.update',
     to: 'coordinate-batcher',

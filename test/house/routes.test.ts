@@ -26,6 +26,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'leader-duties',
   'member-reconciler',
   'session-ttl',
+  'tombstone-gc',
   'autopilot',
   'federation-support',
   'federation-replicator',

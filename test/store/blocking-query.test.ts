@@ -152,6 +152,31 @@ describe('a blocking query', () => {
     expect(store.store.waiting).toBe(0);
   });
 
+  it.each([
+    ['before', 'where others are left', 'a/'],
+    ['before', 'where none is left', 'c/'],
+    ['after', 'where others are left', 'a/'],
+    ['after', 'where none is left', 'c/'],
+  ])(
+    'begun %s tombstones are reaped, %s, ends with the next write there',
+    async (when, _, prefix) => {
+      const store = populated();
+      const keys = (reader: StoreReader) => kvList(reader, prefix);
+      for (const key of ['a/2', 'c/1']) store.kv('set', key, { text: 'x' });
+      for (const key of ['a/2', 'c/1']) store.kv('delete', key);
+      const known = keys(store.view).index;
+      if (when === 'after') store.reap(store.index);
+      const blocked = block(store, new ManualClock(), keys, { minQueryIndex: known });
+      await settle();
+      if (when === 'before') store.reap(store.index);
+      await settle();
+      expect(blocked.answer).toBe(null);
+      store.kv('set', `${prefix}3`, { text: 'x' });
+      await settle();
+      expect(blocked.answer?.index).toBe(store.index);
+    },
+  );
+
   it('for a missing key ends with any write of keys, since its index is the table', async () => {
     const store = populated();
     const blocked = block(store, new ManualClock(), (r) => kvGet(r, 'missing'));

@@ -106,6 +106,26 @@ describe('rows of keys', () => {
     expect([store.row('kvs'), store.row('tombstones')]).toEqual([6, 5]);
   });
 
+  it('lets the index of a prefix go back only when its tombstones are reaped', () => {
+    const store = new StoreHarness();
+    store.kv('set', 'a/1', { text: 'x' });
+    store.kv('set', 'a/2', { text: 'x' });
+    store.kv('set', 'gone/1', { text: 'x' });
+    store.kv('delete', 'a/2');
+    store.kv('delete-tree', 'gone/');
+    const indexes = () => ['a/', 'gone/'].map((prefix) => kvList(store.view, prefix).index);
+    store.reap(3);
+    expect(indexes()).toEqual([4, 5]);
+    store.reap(4);
+    expect(indexes()).toEqual([1, 5]);
+    store.reap(5);
+    // Where nothing is left the index is that of the table, which no reaping moves.
+    expect(indexes()).toEqual([1, 5]);
+    expect([store.row('kvs'), store.row('tombstones'), store.index]).toEqual([5, 5, 8]);
+    store.kv('set', 'b', { text: 'x' });
+    expect(indexes()).toEqual([1, 9]);
+  });
+
   it('answers for a missing key with the index of the table', () => {
     const store = new StoreHarness();
     store.kv('set', 'a', { text: 'x' });

@@ -9,7 +9,7 @@ import { silentLog } from '../../src/log.ts';
 import { DeregisterRequest, NodeService, RegisterRequest } from '../../src/model/catalog.ts';
 import { FederationState, FederationStateRequest } from '../../src/model/federation-state.ts';
 import { HealthCheck } from '../../src/model/health-check.ts';
-import { DirEntry, KVSRequest } from '../../src/model/kv.ts';
+import { DirEntry, KVSRequest, TombstoneRequest } from '../../src/model/kv.ts';
 import { Session, SessionRequest } from '../../src/model/session.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { Effects } from '../../src/store/transaction.ts';
@@ -77,6 +77,12 @@ export class StoreHarness {
     const DirEnt = DirEntry.of({ Key: key, Value, ...fields });
     const request = KVSRequest.of({ Datacenter: 'dc1', Op: op, DirEnt });
     return this.apply(COMMAND_TYPES.KVS, KVSRequest, request);
+  }
+
+  /** Reaps all tombstones up to a raft index. */
+  reap(ReapIndex: number): FsmResponse {
+    const request = TombstoneRequest.of({ Datacenter: 'dc1', Op: 'reap', ReapIndex });
+    return this.apply(COMMAND_TYPES.Tombstone, TombstoneRequest, request);
   }
 
   session(op: 'create' | 'destroy', session: Partial<Session> & { ID: string }): FsmResponse {

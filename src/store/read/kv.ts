@@ -44,6 +44,11 @@ export function kvKeys(
   return { index, result: keys };
 }
 
+/** Index of the newest tombstone that there ever was, or of a restored state; 0 = none. */
+export function newestTombstone(reader: StoreReader): number {
+  return maxIndex(reader, tombstonesTable.name);
+}
+
 function tableIndex(reader: StoreReader): number {
   return maxIndex(reader, kvsTable.name, tombstonesTable.name);
 }

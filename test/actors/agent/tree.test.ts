@@ -97,6 +97,7 @@ describe('the tree of an agent', () => {
           raft-bootstrap
           member-reconciler
           session-ttl
+          tombstone-gc
           coordinate-batcher
           federation-support
           flood-joiner

@@ -13,9 +13,11 @@ import { DamageError } from '../../../actors/raft/damage.ts';
 import { type CreatedRaft, createRaft } from '../../../actors/raft/raft.ts';
 import { createServerActor } from '../../../actors/server/server.ts';
 import { createSessionTtlActor } from '../../../actors/server/session-ttl.ts';
+import { createTombstoneGcActor } from '../../../actors/server/tombstone-gc.ts';
 import { createSupervisorActor, type Root, startRoot } from '../../../actors/supervisor.ts';
 import type { RaftSettings } from '../../../machines/raft/limits.ts';
 import type { RaftNode } from '../../../machines/raft/node.ts';
+import type { TombstoneGcInput } from '../../../machines/server/tombstone-gc.ts';
 import type { ChildSpec } from '../../../machines/supervisor.types.ts';
 import type { Consensus } from '../../../src/consensus/consensus.ts';
 import { COMMAND_TYPES } from '../../../src/fsm/command-types.ts';
@@ -46,6 +48,9 @@ const LATEST_BYTES = 600;
 
 /** Sessions live so many times shorter than they say, so that seconds are enough to see them end. */
 export const SESSION_HASTE = 10;
+
+/** Tombstones too: long enough for leaders to change meanwhile. */
+export const TOMBSTONE_TIMES: TombstoneGcInput = { ttlMs: 6_000, stepMs: 1_000 };
 
 /** Who watches what happens inside of servers. */
 export interface ServerObserver {
@@ -274,6 +279,11 @@ export class SimulatedServer {
           timers,
           sessions: () => sessions(fsm.store.view()).result,
         }),
+      ),
+      permanent(
+        'tombstone-gc',
+        createTombstoneGcActor({ log, datacenter: DATACENTER, store: fsm.store, raftApply }),
+        TOMBSTONE_TIMES,
       ),
     ];
     const none = { agent: [], pools: [], local: [], doors: [], joiners: [] };
