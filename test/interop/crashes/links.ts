@@ -103,6 +103,11 @@ class StandIn {
     this.datagrams.close();
   }
 
+  /** Ends all that pass through with a reset, wherever they are in what they carry. */
+  reset(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
   #listen(port: number): Promise<void> {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (inbound) => {
       this.#pass(inbound, port);
@@ -115,7 +120,7 @@ class StandIn {
   }
 
   #pass(inbound: Socket, port: number): void {
-    const from = this.#links.standInOf(inbound.remoteAddress ?? '');
+    const from = this.#links.standInOf(inbound.remoteAddress ?? '') ?? this.#links.roamer;
     this.#keep(inbound);
     if (from === undefined) {
       inbound.destroy();
@@ -145,17 +150,22 @@ class StandIn {
 export class Links {
   readonly #standIns: readonly StandIn[];
   readonly #ways = new Map<string, Way>();
+  readonly #roaming: LinkEnd | undefined;
 
-  private constructor(ends: readonly LinkEnd[]) {
+  private constructor(ends: readonly LinkEnd[], roaming: LinkEnd | undefined) {
+    this.#roaming = roaming;
     this.#standIns = ends.map((end) => new StandIn(end, this));
     for (const from of ends) {
       for (const to of ends) this.#ways.set(`${from.bound} ${to.bound}`, new Way());
     }
   }
 
-  /** Stands in for all of them; nobody is reached by TCP before `accept`. */
-  static async open(ends: readonly LinkEnd[]): Promise<Links> {
-    const links = new Links(ends);
+  /**
+   * Stands in for all of them; nobody is reached by TCP before `accept`. `roaming` is the one that
+   * may dial from an address that is nobody's, as Consul does for gossip.
+   */
+  static async open(ends: readonly LinkEnd[], roaming?: LinkEnd): Promise<Links> {
+    const links = new Links(ends, roaming);
     await Promise.all(links.#standIns.map((standIn) => standIn.bind()));
     return links;
   }
@@ -166,6 +176,10 @@ export class Links {
 
   standInOf(bound: string): StandIn | undefined {
     return this.#standIns.find(({ end }) => end.bound === bound);
+  }
+
+  get roamer(): StandIn | undefined {
+    return this.#roaming && this.standInOf(this.#roaming.bound);
   }
 
   async accept(end: LinkEnd): Promise<void> {
@@ -179,6 +193,11 @@ export class Links {
   /** Nothing passes this way until `mend`: datagrams are lost, streams are held up. */
   cut(from: LinkEnd, to: LinkEnd): void {
     this.way(from, to).open = false;
+  }
+
+  /** Resets all connections that are there. */
+  reset(): void {
+    for (const standIn of this.#standIns) standIn.reset();
   }
 
   mend(): void {
