@@ -50,7 +50,7 @@ const LATEST_BYTES = 600;
 export const SESSION_HASTE = 10;
 
 /** Tombstones too: long enough for leaders to change meanwhile. */
-export const TOMBSTONE_TIMES: TombstoneGcInput = { ttlMs: 6_000, stepMs: 1_000 };
+export const TOMBSTONE_TIMES: TombstoneGcInput = { ttlMs: 12_000, stepMs: 4_000 };
 
 /** Who watches what happens inside of servers. */
 export interface ServerObserver {
