@@ -53,8 +53,8 @@ export function createFsmActor(deps: FsmDeps): typeof fsmMachine {
         }
       },
       freeze: (_, { reply }) => {
-        const index = fsm.store.view().appliedIndex;
-        reply.answer({ index, chunks: paced(fsm.freeze(), clock), release: () => {} });
+        const { index, chunks } = fsm.freeze();
+        reply.answer({ index, chunks: paced(chunks, clock), release: () => {} });
       },
       refuseFreeze: (_, { reply }) => reply.refuse(new Error(RESTORING)),
       restore: ({ self }, { index, chunks }) => {

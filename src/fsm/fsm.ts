@@ -50,15 +50,19 @@ export class Fsm {
     return { responses, effects: this.store.publish(throughIndex) };
   }
 
-  /** Back to nothing: the log, or a snapshot, is about to be applied from its beginning. */
+  /**
+   * Back to nothing: the log, or a snapshot, is about to be applied from its beginning. Readers keep
+   * what they see until as much has been applied again.
+   */
   reset(): void {
     this.#chunks.restore(new Map());
-    this.store.replace(new Store(), 0);
+    this.store.startOver();
   }
 
-  /** The current state as state.bin, in slices; later commands do not show in it. */
-  freeze(): Generator<Uint8Array> {
-    return writeState(this.store.view(), this.#chunks.pending());
+  /** What has been applied, as state.bin in slices; later commands do not show in it. */
+  freeze(): { readonly index: number; readonly chunks: Generator<Uint8Array> } {
+    const view = this.store.applied();
+    return { index: view.appliedIndex, chunks: writeState(view, this.#chunks.pending()) };
   }
 
   /**

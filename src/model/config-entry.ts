@@ -60,7 +60,7 @@ export function configEntryRow(body: Uint8Array): ConfigEntryRow {
   const reader = new MsgpackReader(body);
   if (reader.peek() !== 'map') throw new MalformedError('a config entry that is no map');
   const head: EntryHead = EntryHead.decode(reader);
-  return { ...head, body: Uint8Array.prototype.slice.call(body, 0, reader.offset) };
+  return { ...head, body: configEntryBody({ ...head, body }) };
 }
 
 /** An entry's map with the indexes of the row, every other byte as it was. */

@@ -26,10 +26,17 @@ export class Store implements StoreSource {
   #appliedIndex = 0;
   #view: StoreView = new StoreView(layout.emptyTrees(), 0);
   #effects: Effects = { lockDelays: [] };
+  /** After a start over: less has been applied than readers see. */
+  #hidden = false;
   readonly #waiters = new WaiterMap();
 
   view(): StoreView {
     return this.#view;
+  }
+
+  /** What has been applied, also when readers still see what was there before a start over. */
+  applied(): StoreView {
+    return this.#hidden ? this.#wholeView() : this.#view;
   }
 
   watch(watches: WatchSet, wake: Wake): () => void {
@@ -79,6 +86,10 @@ export class Store implements StoreSource {
     const effects = this.#effects;
     this.#touched = [];
     this.#effects = { lockDelays: [] };
+    if (this.#hidden) {
+      this.#showWhole();
+      return effects;
+    }
     const trees = this.#view.trees.map((tree, slot) =>
       touched[slot] === undefined ? tree : (this.#trees[slot] ?? tree).clone(),
     );
@@ -96,10 +107,32 @@ export class Store implements StoreSource {
     this.#touched = [];
     this.#effects = { lockDelays: [] };
     this.#appliedIndex = appliedIndex;
-    this.#view = new StoreView(
-      this.#trees.map((tree) => tree.clone()),
-      appliedIndex,
-    );
+    this.#showWhole();
+  }
+
+  /**
+   * Back to nothing: all is about to be applied again. Readers keep what they see until as much has
+   * been applied, so that for nobody the state goes back.
+   */
+  startOver(): void {
+    this.#trees = layout.emptyTrees();
+    this.#touched = [];
+    this.#effects = { lockDelays: [] };
+    this.#appliedIndex = 0;
+    this.#hidden = this.#view.appliedIndex > 0;
+  }
+
+  #showWhole(): void {
+    if (this.#hidden && this.#appliedIndex < this.#view.appliedIndex) return;
+    this.#hidden = false;
+    this.#view = this.#wholeView();
     this.#waiters.wakeRestored();
+  }
+
+  #wholeView(): StoreView {
+    return new StoreView(
+      this.#trees.map((tree) => tree.clone()),
+      this.#appliedIndex,
+    );
   }
 }

@@ -77,6 +77,28 @@ describe('the fsm actor', () => {
     expect(answered()).toBe(3);
   });
 
+  it('shows what it has shown until as much has been applied again after a restart', async () => {
+    const { actor, fsm } = start();
+    const commit = (on: typeof actor, index: number, throughIndex: number): void => {
+      on.send({ type: 'entries.committed', entries: [{ ...entry, index }], throughIndex });
+    };
+    const shown = () => fsm.store.view().appliedIndex;
+    commit(actor, 3, 3);
+    commit(actor, 9, 9);
+    const again = createActor(actor.logic).start();
+    expect(kvGet(fsm.store.view(), 'foo').result).not.toBeNull();
+    commit(again, 3, 3);
+    expect(shown()).toBe(9);
+    // Snapshots hold what has been applied, not what is shown.
+    const { index } = await new Promise<StateSnapshot>((answer, refuse) => {
+      again.send({ type: 'state.freeze', reply: { answer, refuse } });
+    });
+    expect(index).toBe(3);
+    commit(again, 9, 9);
+    commit(again, 12, 12);
+    expect(shown()).toBe(12);
+  });
+
   it('freezes a version that later commands do not change, and restores it elsewhere', async () => {
     const { actor } = start();
     actor.send({ type: 'entries.committed', entries: [entry], throughIndex: 3 });

@@ -16,7 +16,7 @@ import type { Disk } from '../../src/world/world.ts';
 import { packed } from '../support/archives.ts';
 import { createMemoryTerminal } from '../support/terminal.ts';
 
-const state = Buffer.concat([...new Fsm({ log: silentLog }).freeze()]);
+const state = Buffer.concat([...new Fsm({ log: silentLog }).freeze().chunks]);
 const meta = {
   Version: 1,
   ID: '2-60-1795409409926',

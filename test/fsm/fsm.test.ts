@@ -91,7 +91,7 @@ describe('X5 a command in pieces', () => {
     const first = new Fsm({ log: silentLog });
     first.apply(entries.slice(0, 1));
     const second = new Fsm({ log: silentLog });
-    await second.restore(once(Buffer.concat([...first.freeze()])), 1);
+    await second.restore(once(Buffer.concat([...first.freeze().chunks])), 1);
     expect(second.apply(entries.slice(1)).responses).toEqual([new ChunkedResponse(null)]);
   });
 

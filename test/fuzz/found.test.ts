@@ -149,6 +149,13 @@ describe('errors', () => {
     }
   });
 
+  it('a config entry whose index is beyond what is counted says the same in its map and beside', () => {
+    const body = Buffer.from('82a44b696e64a16bab437265617465496e646578cfa645787066f07365', 'hex');
+    const row = configEntryRow(body);
+    expect(row.CreateIndex).toBe(Number.MAX_SAFE_INTEGER);
+    expect(configEntryRow(configEntryBody(row))).toEqual(row);
+  });
+
   it('a certificate whose key or content is foreign is refused', () => {
     const der = decodePem(vectorFile('tls/server.pem').toString('latin1'))?.der ?? Buffer.alloc(0);
     for (let at = 0; at < der.length; at++) {

@@ -14,7 +14,7 @@ import { unpacked } from '../support/archives.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { collect, settle, streamPair, type TestStream } from '../support/stream-pair.ts';
 
-const STATE = Buffer.concat([...new Fsm({ log: silentLog }).freeze()]);
+const STATE = Buffer.concat([...new Fsm({ log: silentLog }).freeze().chunks]);
 const SERVER = { id: 'a', address: '10.0.0.1:8300', suffrage: 'voter' } as const;
 const VIEW: RouterView = {
   datacenter: 'dc1',

@@ -100,7 +100,7 @@ export class StoreHarness {
 
   /** The state as bytes. */
   state(): Buffer {
-    return Buffer.concat([...this.fsm.freeze()]);
+    return Buffer.concat([...this.fsm.freeze().chunks]);
   }
 
   /** The bytes of the state after it was restored into a new store. */

@@ -58,7 +58,7 @@ const fsmCommands: Target = {
       ),
     );
     // Whatever was accepted can be saved and restored.
-    const state = Buffer.concat([...fsm.freeze()]);
+    const state = Buffer.concat([...fsm.freeze().chunks]);
     const restored = await restoreState([state]);
     const again = Buffer.concat([...writeState(restored.store.view(), restored.pendingChunks)]);
     must(again.length > 0, 'what was restored can be saved');

@@ -130,7 +130,7 @@ export class SimulatedServer {
 
   /** Bytes of its state as a snapshot would have them. */
   state(): Buffer {
-    return Buffer.concat([...(this.#life?.fsm.freeze() ?? [])]);
+    return Buffer.concat([...(this.#life?.fsm.freeze().chunks ?? [])]);
   }
 
   start(): void {
