@@ -50,6 +50,7 @@ export function endpointDeps(sources: EndpointSources): EndpointDeps {
     raftApply: sources.raftApply,
     consensus: {
       view: () => consensusView(base, consensus),
+      restored: () => consensus.view().role !== 'shutdown',
       holdsLease: () => consensus.holdsLease(),
       verifyLeader: () => consensus.verifyLeader(),
       removeServer: (id) => consensus.removeServer(id, { prevIndex: 0 }),

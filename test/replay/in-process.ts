@@ -77,6 +77,7 @@ export async function startBoxedServer(): Promise<BoxedServer> {
 
   const consensus = {
     holdsLease: () => true,
+    restored: () => true,
     verifyLeader: async () => {},
     removeServer: async () => {},
     view: () => ({

@@ -46,7 +46,7 @@ function deps(): EndpointDeps {
     store: store.store,
     random: { float: () => chance, bytes: (n: number) => new Uint8Array(n).fill(++drawn) },
     log: silentLog,
-    consensus: { view: () => VIEW, verifyLeader: async () => {} },
+    consensus: { view: () => VIEW, restored: () => true, verifyLeader: async () => {} },
     datacenters: () => ['dc1', ...Object.keys(remotes)],
     raftApply: async (type: never, codec: never, request: never) => {
       const answer = store.apply(type, codec, request);

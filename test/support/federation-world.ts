@@ -202,6 +202,7 @@ export class Datacenter {
       raftApply,
       consensus: {
         view: () => ({ leading: true, readyForConsistentReads: true }),
+        restored: () => true,
         holdsLease: () => true,
         verifyLeader: async () => {},
       },

@@ -42,6 +42,8 @@ export interface ConsensusView {
 
 export interface ConsensusFacts {
   view(): ConsensusView;
+  /** Whether what this server had on its disk is in the store. */
+  restored(): boolean;
   /** Whether this server leads, and nobody else can have been elected yet. */
   holdsLease(): boolean;
   /**

@@ -10,6 +10,9 @@ import type { EndpointDeps } from './deps.ts';
 
 /** Answer to a consistent read that a new leader cannot give in time (Consul 1.9). */
 const NOT_READY = 'Not ready to serve consistent reads';
+/** Answer to a stale read while the state is read from a disk. Consul opens its ports after that. */
+const NOT_RESTORED = 'the state of this server is still being restored';
+const RESTORED_POLL_MS = 20;
 const NS_PER_MS = 1e6;
 /** How long a new leader may take to be ready for consistent reads (`rpc_hold_timeout`). */
 const READY_TIMEOUT_MS = 7000;
@@ -25,6 +28,7 @@ export async function answerRead<T extends object>(
 ): Promise<T & QueryMeta> {
   if (options.RequireConsistent) await consistent(deps);
   else if (!options.AllowStale) await current(deps);
+  else await restored(deps);
   const blocking = {
     minQueryIndex: options.MinQueryIndex,
     maxQueryTimeMs: options.MaxQueryTime / NS_PER_MS,
@@ -56,6 +60,15 @@ export async function consistent(deps: EndpointDeps): Promise<void> {
   while (!deps.consensus.view().readyForConsistentReads) {
     if (deps.clock.monotonic() >= giveUpAt) throw new RpcError(NOT_READY);
     await pause(deps.clock, pauseMs);
+  }
+}
+
+/** A server that has just started reads its disk first: until then an empty store means nothing. */
+async function restored({ clock, consensus }: EndpointDeps): Promise<void> {
+  const giveUpAt = clock.monotonic() + READY_TIMEOUT_MS;
+  while (!consensus.restored()) {
+    if (clock.monotonic() >= giveUpAt) throw new RpcError(NOT_RESTORED);
+    await pause(clock, RESTORED_POLL_MS);
   }
 }
 

@@ -423,6 +423,7 @@ function endpointDeps(parts: Parts, ready: () => boolean): EndpointDeps {
           lastLogIndex: view.lastIndex,
         };
       },
+      restored: () => consensus.view().role !== 'shutdown',
       holdsLease: () => consensus.holdsLease(),
       verifyLeader: () => consensus.verifyLeader(),
       removeServer: (id) => consensus.removeServer(id, { prevIndex: 0 }),
