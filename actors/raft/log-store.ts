@@ -61,6 +61,8 @@ interface Segment {
 export interface OpenedLog {
   readonly store: LogStore;
   readonly entries: readonly LogEntry[];
+  /** Index of the entry that may follow all records; `undefined` when there are none. */
+  readonly next: number | undefined;
 }
 
 export class LogStore {
@@ -81,8 +83,8 @@ export class LogStore {
   static async open(options: LogStoreOptions): Promise<OpenedLog> {
     const store = new LogStore(options);
     await options.disk.makeDirectory(options.directory);
-    const entries = await store.#recover();
-    return { store, entries };
+    const { entries, next } = await store.#recover();
+    return { store, entries, next };
   }
 
   /** Number of segment files. */
@@ -163,7 +165,7 @@ export class LogStore {
     await old?.close();
   }
 
-  async #recover(): Promise<readonly LogEntry[]> {
+  async #recover(): Promise<Replay> {
     const { disk, directory } = this.#options;
     const names = (await disk.list(directory)).filter((name) => SEGMENT_NAME.test(name));
     const replay = new Replay(this.#options.coveredThrough ?? 0);
@@ -184,7 +186,7 @@ export class LogStore {
     }
     if (previous !== undefined) await this.#replayNewest(replay, previous);
     await disk.syncDirectory(directory);
-    return replay.entries;
+    return replay;
   }
 
   #checkSequence(path: string, sequence: number): void {
@@ -275,7 +277,7 @@ interface SegmentEnd extends FramePlace {
 class Replay {
   readonly entries: LogEntry[] = [];
   readonly #coveredThrough: number;
-  #next: number | undefined;
+  next: number | undefined;
 
   constructor(coveredThrough: number) {
     this.#coveredThrough = coveredThrough;
@@ -285,18 +287,18 @@ class Replay {
   take(record: LogRecord): string | undefined {
     if (record.kind === 'reset') {
       this.entries.length = 0;
-      this.#next = record.at.index + 1;
+      this.next = record.at.index + 1;
       return undefined;
     }
     const { entry } = record;
-    const next = this.#next ?? entry.Index;
+    const next = this.next ?? entry.Index;
     const first = this.entries[0]?.Index ?? next;
     if (entry.Index > next) return `entry ${entry.Index} where ${next} or less may stand`;
     // It may replace what begins further back than we have: that was in a segment deleted since.
     const covered = entry.Index <= this.#coveredThrough;
     this.entries.length = covered ? 0 : Math.max(0, entry.Index - first);
     this.entries.push(entry);
-    this.#next = entry.Index + 1;
+    this.next = entry.Index + 1;
     return undefined;
   }
 }

@@ -19,7 +19,7 @@ import { pause } from '../../src/world/pause.ts';
 import type { World } from '../../src/world/world.ts';
 import { DamageError } from './damage.ts';
 import type { LogRecord } from './log-frame.ts';
-import { LogStore, resetRecord } from './log-store.ts';
+import { LogStore, type OpenedLog, resetRecord } from './log-store.ts';
 import type { FoundState } from './recovery.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { StableStore } from './stable-store.ts';
@@ -99,7 +99,7 @@ export class RaftStorage {
     const hardState = await stable.load();
     const oldest = (await snapshots.list()).at(-1)?.index ?? 0;
     const { segmentBytesMax } = options;
-    const { store, entries } = await LogStore.open({
+    const opened = await LogStore.open({
       disk,
       clock,
       random,
@@ -108,11 +108,12 @@ export class RaftStorage {
       coveredThrough: oldest - TRAILING_LOGS,
       ...(segmentBytesMax !== undefined && { segmentBytesMax }),
     });
+    const { store } = opened;
     const storage = new RaftStorage(options, snapshots, stable, store);
     try {
       await disk.syncDirectory(directory);
       await disk.syncDirectory(posix.dirname(directory));
-      const found = await storage.#found(hardState, entries, restore);
+      const found = await storage.#found(hardState, opened, restore);
       return { storage, stored: await recover({ stored: found, store, snapshots }) };
     } catch (error) {
       await store.close();
@@ -123,9 +124,10 @@ export class RaftStorage {
   /** Whether the log goes on behind a snapshot is known before anybody sees its state. */
   async #found(
     hardState: HardState,
-    entries: readonly LogEntry[],
+    opened: OpenedLog,
     restore: (snapshot: StoredSnapshot) => Promise<void>,
   ): Promise<StoredState> {
+    const { entries } = opened;
     const newest = await this.snapshots.newestPoint();
     const { directory, log } = this.#options;
     for (const snapshot of await this.snapshots.list()) {
@@ -136,20 +138,22 @@ export class RaftStorage {
         log.error('a snapshot could not be restored', { snapshot: snapshot.id, error });
         continue;
       }
-      return this.#behind(hardState, view, entries, snapshot);
+      return this.#behind(hardState, view, opened, snapshot);
     }
     const view = joined({ index: 0, term: 0 }, newest, entries, directory);
-    return this.#behind(hardState, view, entries, undefined);
+    return this.#behind(hardState, view, opened, undefined);
   }
 
   async #behind(
     hardState: HardState,
     view: LogView,
-    entries: readonly LogEntry[],
+    { entries, next }: OpenedLog,
     snapshot: StoredSnapshot | undefined,
   ): Promise<StoredState> {
-    // What does not agree with the snapshot is void, and must not come back.
-    if (view.entries().length !== entries.length) {
+    // What does not agree with the snapshot is void, and must not come back. A log that ends before
+    // the snapshot, perhaps without a single entry, has to say that it goes on behind it.
+    const follows = next === undefined || next === view.lastIndex + 1;
+    if (!follows || view.entries().length !== entries.length) {
       await this.#logStore.append([resetRecord(view.snapshot)]);
     }
     const configuration = {
