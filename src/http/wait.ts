@@ -23,8 +23,8 @@ export async function whileOpen<T>(
 }
 
 /**
- * Resolves when `isOther` holds, time is over, the client is gone or the door closes. `listen` calls back once with
- * the next change and returns the way to give up.
+ * Resolves when `isOther` holds, time is over, the client is gone or the door closes. `listen` calls
+ * back once with the next change and returns the way to give up.
  */
 export function waitUntil(
   http: HttpRequest,
